@@ -1,0 +1,78 @@
+"""Logs: JSON with request ids in production, readable lines in development, secrets in neither."""
+
+import logging.config
+import re
+from typing import Any
+
+import structlog
+
+# A value under such a name, or the hex of a key or signature anywhere, does not reach a log.
+_SECRET_NAMES = re.compile(
+    r"(?i)secret|password|token|_key$|^key$|authorization|cookie|sig$|signature"
+)
+_SECRET_VALUES = re.compile(
+    r"\b[0-9a-f]{64}\b|-----BEGIN [^-]*PRIVATE KEY-----[\s\S]*?-----END [^-]*-----"
+)
+_CUT = "[redacted]"
+
+
+def redact(
+    logger: Any, method: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """Cut secrets out of one log event, by the names and by the look of its values."""
+    for name, value in event.items():
+        if _SECRET_NAMES.search(name):
+            event[name] = _CUT
+        elif isinstance(value, str):
+            event[name] = _SECRET_VALUES.sub(_CUT, value)
+    return event
+
+
+def configure(options: dict[str, Any]) -> None:
+    """Set up logging; called by Django with settings.LOGGING (`json`, `level`)."""
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        redact,
+    ]
+    renderer: Any = (
+        structlog.processors.JSONRenderer()
+        if options["json"]
+        else structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0)
+    )
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    logging.config.dictConfig(
+        {
+            "version": 1,
+            "disable_existing_loggers": False,
+            "formatters": {
+                "line": {
+                    "()": structlog.stdlib.ProcessorFormatter,
+                    "foreign_pre_chain": shared,
+                    "processors": [
+                        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                        renderer,
+                    ],
+                }
+            },
+            "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+            "root": {"handlers": ["stderr"], "level": options["level"]},
+            "loggers": {
+                # Every request is one line of django_structlog's; its second line says the same.
+                "django.request": {"level": "ERROR"},
+                "django.server": {"level": "WARNING"},
+                "celery": {"level": "WARNING"},
+                "_granian": {"level": "WARNING"},
+                # It remarks that the file system has no host name.
+                "kombu.connection": {"level": "ERROR"},
+            },
+        }
+    )

@@ -1,0 +1,31 @@
+"""Celery's part of the kit: run one job of any kind, send the mail, show that the worker works."""
+
+from celery import shared_task
+from django.utils import timezone
+
+from sasvpay.kit import heartbeat, jobs, mail
+
+
+@shared_task
+def run_job(*, job_id: int) -> None:
+    """Run one job."""
+    jobs.run(job_id=job_id)
+
+
+@shared_task
+def restart_jobs() -> None:
+    """Announce the jobs that lost their worker or were never announced."""
+    for job_id in jobs.requeue_lost(at=timezone.now()):
+        run_job.delay(job_id=job_id)
+
+
+@shared_task
+def deliver_mail() -> None:
+    """Send the letters that are due."""
+    mail.deliver_due(at=timezone.now())
+
+
+@shared_task
+def beat() -> None:
+    """Show that tasks are run: a worker that lost its broker does not beat."""
+    heartbeat.beat("worker", at=timezone.now())
