@@ -1,0 +1,58 @@
+"""Form pages: a dialog where there is JavaScript, a page of its own everywhere."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import render
+
+from sasvpay.kit.answers import go_to
+from sasvpay.kit.errors import DomainError
+
+
+@dataclass(frozen=True)
+class Dialog:
+    """The words of a form page, and where it leads when it is done or given up."""
+
+    title: str
+    submit: str
+    back: str
+    intro: str = ""
+    is_danger: bool = False
+
+
+def sent(request: HttpRequest) -> QueryDict | None:
+    """Return what was posted, for a form to judge, also where nothing was filled in."""
+    return request.POST if request.method == "POST" else None
+
+
+def answer(
+    request: HttpRequest,
+    form: forms.Form,
+    dialog: Dialog,
+    *,
+    act: Callable[[], object],
+    said: str,
+) -> HttpResponse:
+    """Show the form; when it was sent and is right, act, say so and go back.
+
+    A wrong form, or one that the act refuses, is shown again with its problem: 422.
+    """
+    if request.method == "POST" and form.is_valid():
+        try:
+            act()
+        except DomainError as refusal:
+            form.add_error(None, refusal.message)
+        else:
+            messages.success(request, said)
+            return go_to(request, dialog.back)
+    status = 422 if form.is_bound else 200
+    context = {
+        "form": form,
+        "dialog": dialog,
+        "back": dialog.back,
+        "submit_tone": "danger" if dialog.is_danger else "primary",
+    }
+    return render(request, "permissions/dialog.html", context, status=status)
