@@ -1,0 +1,145 @@
+"""Claim and write back on SQLite: the same moves in one IMMEDIATE transaction.
+
+An embedded database has no other clock than this machine's.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import F, OuterRef, Q, Subquery
+from django.utils import timezone
+
+from orders.models import (
+    Delivery,
+    DeliveryAttempt,
+    DeliveryConfig,
+    DeliveryKey,
+    DeliveryStatus,
+    Env,
+    Order,
+    Verdict,
+)
+from orders.pushes import LANE_SLOTS, LEASE, Lane, Result, Work
+
+
+def claim(slots: Mapping[Lane, int], limit: int) -> list[Work]:
+    """Take what is due; see `delivery.claim`."""
+    now = timezone.now()
+    # Outside of the transaction: an idle dispatcher does not take the only write lock.
+    due = _due(slots, limit, now)
+    if not due:
+        return []
+    with transaction.atomic():
+        ids = list(
+            Delivery.objects.filter(pk__in=due, status=DeliveryStatus.WAITING).values_list(
+                "pk", flat=True
+            )
+        )
+        Delivery.objects.filter(pk__in=ids).update(
+            status=DeliveryStatus.SENDING, attempts=F("attempts") + 1, lease_until=now + LEASE
+        )
+        Order.objects.filter(pk__in=ids).update(delivery_status=DeliveryStatus.SENDING)
+        rows = Delivery.objects.filter(pk__in=ids).select_related("order").order_by("due_at", "pk")
+        keys = _keys({row.game_id for row in rows}, now)
+        return [_work(row, due[row.pk], keys[row.game_id], now) for row in rows]
+
+
+def _due(slots: Mapping[Lane, int], limit: int, now: datetime) -> dict[int, str]:
+    """Return the URL of each order that can start now."""
+    due: dict[int, str] = {}
+    lanes = sorted(_lanes(now).items(), key=lambda it: -slots.get(it[0], LANE_SLOTS))
+    for lane, url in lanes:
+        free = min(slots.get(lane, LANE_SLOTS), limit - len(due))
+        if free > 0:
+            waiting = Delivery.objects.filter(
+                game=lane.game_id, env=lane.env, status=DeliveryStatus.WAITING, due_at__lte=now
+            )
+            found = waiting.order_by("due_at").values_list("pk", flat=True)[:free]
+            due.update(dict.fromkeys(found, url))
+    return due
+
+
+def _lanes(now: datetime) -> dict[Lane, str]:
+    """Return the URL of each lane that is switched on and has a key that signs already."""
+    signed = DeliveryKey.objects.filter(active_from__lte=now).values("game")
+    configs = DeliveryConfig.objects.filter(is_enabled=True, game__in=signed).order_by("?")
+    return {
+        Lane(config.game_id, env): url
+        for config in configs
+        for env, url in ((Env.LIVE.value, config.url), (Env.TEST.value, config.test_url))
+        if url
+    }
+
+
+def _keys(games: set[int], now: datetime) -> dict[int, DeliveryKey]:
+    active = DeliveryKey.objects.filter(game__in=games, active_from__lte=now)
+    return {key.game_id: key for key in active.order_by("active_from", "pk")}
+
+
+def _work(row: Delivery, url: str, key: DeliveryKey, now: datetime) -> Work:
+    return Work(
+        order_id=row.pk,
+        lane=Lane(row.game_id, row.env),
+        attempt=row.attempts,
+        claimed_at=now,
+        url=url,
+        number=row.order.number,
+        pay_model=row.order.pay_model,
+        payload=row.order.payload,
+        key_id=key.pk,
+        secret_encrypted=bytes(key.secret_encrypted),
+    )
+
+
+@transaction.atomic
+def note(results: Sequence[Result], pauses: Sequence[timedelta | None]) -> None:
+    """Write back a batch; see `delivery.note`."""
+    now = timezone.now()
+    for result, pause in zip(results, pauses, strict=True):
+        _move(result, pause, now)
+    ids = {result.order_id for result in results}
+    status = Delivery.objects.filter(pk=OuterRef("pk")).values("status")
+    Order.objects.filter(pk__in=ids).update(delivery_status=Subquery(status))
+    _keep_attempts(results)
+
+
+def _move(result: Result, pause: timedelta | None, now: datetime) -> None:
+    mine = Q(status=DeliveryStatus.SENDING, attempts=result.attempt)
+    row = Delivery.objects.filter(pk=result.order_id)
+    common = {"last_verdict": result.verdict, "lease_until": None}
+    if result.verdict == Verdict.DELIVERED:
+        row.filter(mine | ~Q(status=DeliveryStatus.DELIVERED)).update(
+            status=DeliveryStatus.DELIVERED, delivered_at=now, **common
+        )
+    elif pause is None:
+        row.filter(mine).update(status=DeliveryStatus.FAILED, **common)
+    else:
+        row.filter(mine).update(status=DeliveryStatus.WAITING, due_at=now + pause, **common)
+
+
+def _keep_attempts(results: Sequence[Result]) -> None:
+    for result in results:
+        # What really came of an attempt replaces the guess of the sweep.
+        DeliveryAttempt.objects.filter(
+            delivery=result.order_id, number=result.attempt, verdict=Verdict.INTERRUPTED
+        ).delete()
+    DeliveryAttempt.objects.bulk_create(
+        [
+            DeliveryAttempt(
+                delivery_id=result.order_id,
+                number=result.attempt,
+                started_at=result.started_at,
+                url=result.url,
+                key_id=result.key_id,
+                signature=result.signature,
+                status_code=result.status_code,
+                answer=result.answer,
+                took_ms=result.took_ms,
+                verdict=result.verdict,
+                detail=result.detail,
+            )
+            for result in results
+        ],
+        ignore_conflicts=True,
+    )

@@ -1,0 +1,18 @@
+"""Celery's part of the orders: sweeps over what is owed."""
+
+from celery import shared_task
+from django.utils import timezone
+
+from orders import delivery, delivery_config
+
+
+@shared_task
+def release_expired_leases() -> None:
+    """Make due again what a dispatcher held when it died."""
+    delivery.release_expired(at=timezone.now())
+
+
+@shared_task
+def follow_switches() -> None:
+    """Move orders that came while somebody switched notification on or off."""
+    delivery_config.follow_switch(at=timezone.now())

@@ -1,0 +1,23 @@
+"""Addresses of the app."""
+
+from django.urls import path
+
+from orders.endpoint import Callback
+from orders.views import config, orders, testing
+from permissions.access import public
+
+app_name = "orders"
+
+urlpatterns = [
+    path(
+        "callback/<path:app_id>", public("the body is signed")(Callback.as_view()), name="callback"
+    ),
+    path("games/<app_id>/config", config.show, name="config"),
+    path("games/<app_id>/config/urls", config.edit, name="config-edit"),
+    path("games/<app_id>/config/on", config.switch_on, name="config-on"),
+    path("games/<app_id>/config/off", config.switch_off, name="config-off"),
+    path("games/<app_id>/config/key", config.rotate_key, name="key-rotate"),
+    path("games/<app_id>/config/test", testing.send, name="test-push"),
+    path("games/<app_id>/orders", orders.order_list, name="order-list"),
+    path("games/<app_id>/orders/<int:order_id>", orders.order_detail, name="order-detail"),
+]
