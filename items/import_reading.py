@@ -1,0 +1,175 @@
+"""An uploaded workbook, read into rows that wait: what each would change, or why it cannot.
+
+Rows are kept in steps, each a transaction of its own: the job shows how far it is, and no lock is
+held while a picture is decoded.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from typing import Any, Final
+
+from django.db import transaction
+from django.db.models import Count
+from django.utils.translation import gettext as _
+
+from items import cells, images, import_sql, workbook
+from items.cells import CellError
+from items.import_pictures import Pictures
+from items.models import ImportBatch, ImportRow, ItemVersion
+from items.workbook import Problem, Right, Wrong
+from sasvpay.kit import sheets
+from sasvpay.kit.jobs import Progress
+from sasvpay.kit.sheet_parts import SheetError
+
+# A step ends after so many rows, or so many pictures, which take longer.
+STEP: Final = 5_000
+STEP_PICTURES: Final = 20
+MAX_NOTED: Final = 20
+
+
+class SupersededError(Exception):
+    """Another run of the job took over: this one was slow, and taken for dead."""
+
+
+def locked(batch: ImportBatch) -> ImportBatch:
+    """Lock the batch for the run that holds it; raise SupersededError if another does."""
+    found = ImportBatch.objects.select_for_update().filter(pk=batch.pk, run=batch.run).first()
+    if found is None:
+        raise SupersededError
+    return found
+
+
+def forget(batch: ImportBatch) -> None:
+    """Delete the rows of a run before this one, and the pictures that were stored for them."""
+    stored = batch.rows.exclude(image="").values_list("image", "thumbnail")
+    images.delete([name for pair in stored for name in pair if name])
+    batch.rows.all().delete()
+
+
+def read(batch: ImportBatch, progress: Progress) -> None:
+    """Read the workbook, and keep its rows; raise SheetError."""
+    forget(batch)
+    with ExitStack() as stack:
+        file = stack.enter_context(batch.workbook.open("rb"))
+        zipped = stack.enter_context(batch.pictures.open("rb")) if batch.pictures else None
+        sheet = stack.enter_context(sheets.read(file, workbook.COLUMNS))
+        pictures = Pictures(sheet.parts.archive, zipped)
+        first = sheet.headings.row
+        progress.report(done=0, total=max(sheet.scan.last_row - first, 0))
+        reader = _Reader(batch, pictures, [sheet.where(each.field) for each in workbook.COLUMNS])
+        for rows in steps(workbook.rows(sheet)):
+            reader.keep(rows)
+            progress.report(done=rows[-1].row - first)
+        unused = pictures.unused()
+        batch.notes = {
+            "unknown": workbook.unknown_headings(sheet)[:MAX_NOTED],
+            "unused": unused[:MAX_NOTED],
+            "unused_count": len(unused),
+        }
+
+
+def count(batch: ImportBatch) -> None:
+    """Count the rows by kind; raise SheetError if there is none."""
+    kinds = dict(batch.rows.values_list("kind").annotate(Count("row")).order_by())
+    if not kinds:
+        raise SheetError(_("The sheet has headings, but no row below them."))
+    for kind in ImportRow.Kind:
+        setattr(batch, kind.value, kinds.get(kind.value, 0))
+    batch.in_review = import_sql.count_in_review(batch)
+
+
+def steps(rows: Iterable[Right | Wrong]) -> Iterator[list[Right | Wrong]]:
+    """Return rows in parts that take about as long."""
+    part: list[Right | Wrong] = []
+    pictures = 0
+    for row in rows:
+        part.append(row)
+        pictures += isinstance(row, Right) and row.image != ""
+        if len(part) == STEP or pictures == STEP_PICTURES:
+            yield part
+            part, pictures = [], 0
+    if part:
+        yield part
+
+
+class _Reader:
+    """What reading the rows of one batch needs to know."""
+
+    def __init__(self, batch: ImportBatch, pictures: Pictures, where: list[str]) -> None:
+        self._batch = batch
+        self._where = where
+        self._pictures = pictures
+        gone = batch.game.items.exclude(deleted_at=None)
+        self._gone = frozenset(gone.values_list("item_id", flat=True))
+
+    def keep(self, rows: Sequence[Right | Wrong]) -> None:
+        """Keep the rows of one step."""
+        digests = self._digests(rows)
+        staged: list[tuple[Any, ...]] = []
+        wrong: list[Wrong] = []
+        for row in rows:
+            taken = row if isinstance(row, Wrong) else self._take(row, digests)
+            if isinstance(taken, Wrong):
+                wrong.append(taken)
+            else:
+                staged.append(taken)
+        try:
+            with transaction.atomic():
+                locked(self._batch)
+                import_sql.stage(self._batch, staged)
+                ImportRow.objects.bulk_create(map(self._wrong_row, wrong), batch_size=500)
+        except BaseException:
+            images.delete([name for row in staged for name in row[4:6] if name])
+            raise
+
+    def _digests(self, rows: Sequence[Right | Wrong]) -> dict[str, str]:
+        """Return which pictures the items of these rows show now."""
+        ids = [row.item_id for row in rows if isinstance(row, Right) and row.image]
+        versions = ItemVersion.objects.filter(
+            item__game=self._batch.game,
+            item__item_id__in=ids,
+            status__in=ItemVersion.WORK | ItemVersion.SHELF,
+        ).values_list("item__item_id", "image_digest", "status")
+        # What is worked on comes last, and counts.
+        ordered = sorted(versions, key=lambda version: version[2] in ItemVersion.WORK)
+        return {item_id: digest for item_id, digest, _status in ordered}
+
+    def _take(self, row: Right, digests: dict[str, str]) -> tuple[Any, ...] | Wrong:
+        """Return a row as it is kept, with its picture stored."""
+        if row.item_id in self._gone:
+            reason = _("An item with this ID was deleted. An ID is never used again.")
+            return self._refused(row, 0, reason)
+        stored = ("", "", "")
+        if row.image:
+            try:
+                content = self._pictures.read(row.image, is_in_sheet=row.is_in_sheet)
+                # The same picture again is no change, and need not be decoded.
+                if images.digest_of(content) != digests.get(row.item_id):
+                    image = self._pictures.store(content, row.image)
+                    stored = (image.image, image.thumbnail, image.digest)
+            except CellError as error:
+                return self._refused(row, len(workbook.COLUMNS) - 1, str(error))
+        return (row.row, row.item_id, row.name, row.price_cents, *stored)
+
+    def _wrong_row(self, wrong: Wrong) -> ImportRow:
+        return ImportRow(
+            batch=self._batch,
+            row=wrong.row,
+            kind=ImportRow.Kind.WRONG,
+            item_id=wrong.item_id,
+            content={
+                "cells": wrong.cells,
+                "problems": wrong.problems,
+                "picture": wrong.picture,
+            },
+        )
+
+    def _refused(self, row: Right, place: int, reason: str) -> Wrong:
+        """Return a row that was right in itself as a wrong one."""
+        column = workbook.COLUMNS[place]
+        named = "" if row.is_in_sheet else row.image
+        kept: list[str | float] = [row.item_id, row.name, row.price_cents / 100, named]
+        value = cells.shown(kept[place])
+        problem = Problem(self._where[place], str(column.heading), value, reason)
+        picture = row.image if row.is_in_sheet else ""
+        return Wrong(row.row, row.item_id, kept, [problem], picture)
