@@ -1,0 +1,49 @@
+"""`manage.py demo`: load demo data, and print who may sign in (or, with --json, all of it)."""
+
+import json
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.management import BaseCommand, CommandError
+from django.utils import timezone
+
+from permissions.matrix import Role
+from sasvpay import demonstration
+
+
+class Command(BaseCommand):
+    """Load and print the demo."""
+
+    help = "Load demo people, teams, games and items, and print who may sign in."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the options."""
+        parser.add_argument("--json", action="store_true", help="print everything, for scripts")
+        parser.add_argument("--quiet", action="store_true", help="print nothing")
+        parser.add_argument("--receiver-port", type=int, default=settings.PORT + 1)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Refuse in production: the demo's passwords are known to everybody."""
+        if settings.PRODUCTION:
+            raise CommandError("The demo has known passwords; it is refused when PRODUCTION=1.")
+        now = timezone.now()
+        url = f"http://127.0.0.1:{options['receiver_port']}/notify"
+        demonstration.load(receiver_url=url, at=now)
+        if options["quiet"]:
+            return
+        described = demonstration.describe(receiver_url=url, at=now)
+        if options["json"]:
+            self.stdout.write(json.dumps(described, indent=2, ensure_ascii=False))
+        else:
+            self._print(described)
+
+    def _print(self, described: dict[str, Any]) -> None:
+        password = demonstration.plan()["password"]
+        self.stdout.write(f"Who may sign in (password of all: {password}):")
+        for person in described["people"]:
+            role = Role(person["role"]).label
+            self.stdout.write(f"  {person['email']:<24} {person['name']:<14} {role}")
+        self.stdout.write(
+            f"Demo game {described['app_id']}; pay in it: .venv/bin/python manage.py simulate --count 20"
+        )

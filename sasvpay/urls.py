@@ -1,0 +1,35 @@
+"""The roof: every address of the console."""
+
+from django.urls import include, path
+from django.views.i18n import set_language
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+
+from permissions.access import public, signed_in
+from sasvpay import views
+
+PROBE = "a probe has no account, and learns nothing but health"
+API = "the protocol is no secret, and a partner's engineers read it"
+
+# allauth answers with it when somebody tried too often.
+handler429 = "permissions.sign_in.too_many"
+
+urlpatterns = [
+    path("", signed_in("everybody has a home; it lists what one may see")(views.home), name="home"),
+    path("healthz", public(PROBE)(views.alive), name="alive"),
+    path("readyz", public(PROBE)(views.ready), name="ready"),
+    path(
+        "language", public("the sign-in page has two languages")(set_language), name="set_language"
+    ),
+    path("api/schema", public(API)(SpectacularAPIView.as_view()), name="schema"),
+    path(
+        "api/docs",
+        public(API)(SpectacularSwaggerSplitView.as_view(url_name="schema")),
+        name="api-docs",
+    ),
+    path("games/<app_id>/payment", views.payment, name="payment"),
+    path("review", views.review_queue, name="review-queue"),
+    path("", include("permissions.account_urls")),
+    path("", include("permissions.urls")),
+    path("", include("items.urls")),
+    path("", include("orders.urls")),
+]
