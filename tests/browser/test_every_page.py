@@ -1,0 +1,146 @@
+"""Every page and dialog, in light and dark, wide and narrow: nothing for axe, nothing sideways."""
+
+import re
+
+import pytest
+from django.urls import reverse
+from playwright.sync_api import expect
+
+from tests.browser.looks import assert_accessible, assert_good_in_every_look
+
+pytestmark = pytest.mark.browser
+
+ANYTHING = re.compile(r"\S")
+
+
+def _payment(s, game):
+    return reverse("payment", args=[game.app_id])
+
+
+def _of_game(name, *, game="selling", tail=""):
+    return lambda s: reverse(f"orders:{name}", args=[getattr(s, game).app_id]) + tail
+
+
+def _of_team(name):
+    return lambda s: reverse(f"permissions:{name}", args=[s.team.pk])
+
+
+def _plain(name):
+    return lambda s: reverse(name)
+
+
+PAGES = {
+    "home": ("team_admin", _plain("home")),
+    "home, empty": ("guest", _plain("home")),
+    "payment, approved": ("team_admin", lambda s: _payment(s, s.selling)),
+    "payment, pending": ("reviewer", lambda s: _payment(s, s.waiting)),
+    "payment, new": ("team_admin", lambda s: _payment(s, s.new)),
+    "callback key": (
+        "reviewer",
+        lambda s: reverse("permissions:callback-key", args=[s.selling.app_id]),
+    ),
+    "configuration": ("team_admin", _of_game("config")),
+    "configuration, empty": ("operator", _of_game("config", game="new")),
+    "orders": ("operator", _of_game("order-list")),
+    "orders, own dates": ("operator", _of_game("order-list", tail="?period=custom")),
+    "orders, none found": ("operator", _of_game("order-list", tail="?number=NOSUCH")),
+    "orders, wrong dates": (
+        "operator",
+        _of_game("order-list", tail="?period=custom&since=2026-02-02&until=2026-01-01"),
+    ),
+    "orders, empty": ("developer", _of_game("order-list", game="new")),
+    "order": (
+        "developer",
+        lambda s: reverse("orders:order-detail", args=[s.selling.app_id, s.odd.pk]),
+    ),
+    "members": ("team_admin", _of_team("member-list")),
+    "review queue": ("reviewer", _plain("review-queue")),
+    "review queue, none of that team": ("reviewer", lambda s: reverse("review-queue") + "?team=0"),
+    "teams": ("platform_admin", _plain("permissions:team-list")),
+    "teams, none found": (
+        "platform_admin",
+        lambda s: reverse("permissions:team-list") + "?q=nosuch",
+    ),
+    "team": ("platform_admin", _of_team("team-detail")),
+    "house roles": ("super_admin", _plain("permissions:house-list")),
+    "profile": ("developer", _plain("profile")),
+    "password": ("developer", _plain("account_change_password")),
+    "second factor": ("developer", _plain("mfa_index")),
+    "authenticator app": ("developer", _plain("mfa_activate_totp")),
+    "passkeys": ("developer", _plain("mfa_list_webauthn")),
+    "sessions": ("developer", _plain("usersessions_list")),
+    "sign-out": ("developer", _plain("account_logout")),
+    "not for you": ("operator", _plain("review-queue")),
+    "nothing here": ("operator", lambda s: "/nothing/here"),
+    "sign-in": ("", _plain("account_login")),
+    "forgotten password": ("", _plain("account_reset_password")),
+    "letter sent": ("", _plain("account_reset_password_done")),
+    "wrong reset link": ("", lambda s: "/account/password/reset/1-wrong"),
+    "no sign-up": ("", _plain("account_signup")),
+    "wrong invitation": ("", lambda s: reverse("permissions:invitation", args=["wrong"])),
+}
+# Who, where, what opens the dialog, what to type into it, and the button that sends it.
+DIALOGS = {
+    "request payment": ("team_admin", lambda s: _payment(s, s.new), "Request permission", {}),
+    "approve": ("reviewer", lambda s: _payment(s, s.waiting), "Approve", None),
+    "reject": ("reviewer", lambda s: _payment(s, s.waiting), "Reject", {}),
+    "disable": ("reviewer", lambda s: _payment(s, s.selling), "Disable payment", {}),
+    "URLs": ("team_admin", _of_game("config"), "Configure", {"URL": "ftp://example.com"}),
+    "switch off": ("team_admin", _of_game("config"), "Switch off", None),
+    "invite": ("team_admin", _of_team("member-list"), "Invite a member", {"E-mail": "wrong"}),
+    "grant": ("team_admin", _of_team("member-list"), "Grant on one mini game", {}),
+    "new team": ("platform_admin", _plain("permissions:team-list"), "Create a team", {}),
+    "new game": (
+        "platform_admin",
+        _of_team("team-detail"),
+        "Create a mini game",
+        {"App ID": "no spaces"},
+    ),
+    "merchant": ("platform_admin", _of_team("team-detail"), "Change", {"Merchant ID": ""}),
+    "house person": ("super_admin", _plain("permissions:house-list"), "Add a person", {}),
+}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_accessible_in_every_look(scene, open_browser, name):
+    who, where = PAGES[name]
+    page = open_browser(scene.fill().people.get(who))
+
+    page.goto(where(scene))
+
+    expect(page.get_by_role("heading", level=1)).to_have_count(1)
+    assert_good_in_every_look(page)
+
+
+@pytest.mark.parametrize("name", DIALOGS)
+def test_a_dialog_with_errors_is_accessible_in_every_look(scene, open_browser, name):
+    who, where, opener, typed = DIALOGS[name]
+    page = open_browser(scene.fill().people[who])
+    page.goto(where(scene))
+
+    page.get_by_role("main").get_by_role("link", name=opener, exact=True).first.click()
+
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_be_visible()
+    if typed is not None:
+        for label, text in typed.items():
+            dialog.get_by_label(label, exact=False).first.fill(text)
+        dialog.locator("footer button").click()
+        expect(dialog.get_by_role("alert")).to_be_visible()
+        wrong = dialog.locator("[aria-invalid=true]").first
+        expect(wrong).to_be_focused()
+        expect(wrong).to_have_accessible_description(ANYTHING)
+    assert_good_in_every_look(page)
+
+
+def test_every_page_is_accessible_in_chinese(scene, open_browser):
+    scene.fill()
+    for who in {who for who, _ in PAGES.values()}:
+        person = scene.people.get(who)
+        page = open_browser(person, locale="zh-CN")
+        for owner, where in PAGES.values():
+            if owner == who:
+                page.goto(where(scene))
+
+                expect(page.locator("html")).to_have_attribute("lang", "zh-hans")
+                assert_accessible(page)

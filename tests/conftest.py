@@ -1,0 +1,111 @@
+"""People (one per role), a game, and what this machine lacks: skipped by name, with the reason."""
+
+import os
+import uuid
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.db import connection
+from django.utils import translation
+
+from permissions.matrix import HouseRole, TeamRole
+from tests.factories import MembershipFactory, MiniGameFactory, UserFactory
+
+CHROMIUM = Path("/usr/bin/chromium")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    # Playwright leaves an event loop running in its thread: what calls asyncio.run goes before.
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+    lacks = {
+        "postgresql": (
+            "" if connection.vendor == "postgresql" else "DATABASE_URL names no PostgreSQL"
+        ),
+        "redis": ("" if settings.REDIS_URL else "REDIS_URL names no Redis"),
+        "browser": ("" if CHROMIUM.exists() else f"Chromium is not at {CHROMIUM}"),
+    }
+    for item in items:
+        for marker, reason in lacks.items():
+            if reason and item.get_closest_marker(marker):
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+# playwright runs its own event loop in this thread; Django would refuse the database there.
+os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+
+
+@pytest.fixture(autouse=True)
+def _own_data_dir(settings, tmp_path):
+    """Keep what a test writes out of the developer's folder."""
+    settings.DATA_DIR = tmp_path
+    settings.MEDIA_ROOT = tmp_path / "media"
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(settings):
+    """Keep what a test counts from other tests: in Redis no transaction takes it back."""
+    own = {**settings.CACHES["default"], "KEY_PREFIX": uuid.uuid4().hex}
+    settings.CACHES = {"default": own}
+
+
+@pytest.fixture(autouse=True)
+def _own_language():
+    """Keep the language of a test's last request out of the next test."""
+    translation.deactivate()
+
+
+@pytest.fixture
+def game(db):
+    return MiniGameFactory()
+
+
+@pytest.fixture
+def team(game):
+    return game.team
+
+
+def _member(team, role):
+    return MembershipFactory(team=team, role=role).user
+
+
+@pytest.fixture
+def team_admin(team):
+    return _member(team, TeamRole.TEAM_ADMIN)
+
+
+@pytest.fixture
+def senior_developer(team):
+    return _member(team, TeamRole.SENIOR_DEVELOPER)
+
+
+@pytest.fixture
+def developer(team):
+    return _member(team, TeamRole.DEVELOPER)
+
+
+@pytest.fixture
+def operator(team):
+    return _member(team, TeamRole.OPERATOR)
+
+
+@pytest.fixture
+def super_admin(db):
+    return UserFactory(house_role=HouseRole.SUPER_ADMIN)
+
+
+@pytest.fixture
+def platform_admin(db):
+    return UserFactory(house_role=HouseRole.PLATFORM_ADMIN)
+
+
+@pytest.fixture
+def reviewer(db):
+    return UserFactory(house_role=HouseRole.REVIEWER)
+
+
+@pytest.fixture
+def outsider(db):
+    """An administrator, but of another team."""
+    return MembershipFactory(role=TeamRole.TEAM_ADMIN).user

@@ -1,0 +1,142 @@
+"""What nobody may lose: purchases over HTTP, through the processes that `serve` starts."""
+
+import json
+import re
+import time
+from concurrent.futures import ThreadPoolExecutor
+from urllib.request import Request, urlopen
+
+import psycopg
+import pytest
+
+from orders import envelope
+
+EVENT = "minigame_game_pay_goods_deliver_notify"
+
+
+def _purchase(demo, number):
+    item = demo["items"][0]
+    payload = json.dumps(
+        {
+            "OpenId": "o_player", "Env": "0", "OutTradeNo": number,
+            "GoodsInfo": {
+                "ProductId": item["id"], "Quantity": 1, "ZoneId": "1",
+                "OrigPrice": item["price_cents"], "ActualPrice": item["price_cents"],
+                "Attach": "中文 a=1&b=2", "OrderSource": 1,
+            },
+        },
+        ensure_ascii=False,
+    )  # fmt: skip
+    return envelope.build(
+        event=EVENT, pay_model="wallet", payload=payload, secret=demo["callback_key"]
+    )
+
+
+def _send(url, body):
+    asked = Request(url, body, {"Content-Type": "application/json"})
+    with urlopen(asked, timeout=60) as answer:
+        return answer.status, json.loads(answer.read())["returnCode"]
+
+
+def _numbers_at_receiver(console, prefix):
+    _status, found = console.get(f"/numbers?prefix={prefix}", base=console.receiver_url)
+    return {row["number"]: row["hits"] for row in json.loads(found)["numbers"]}
+
+
+def test_two_thousand_purchases_are_stored_once_and_delivered(console):
+    run = console.manage(
+        "simulate", "--count", "2000", "--duplicates", "0.2", "--concurrency", "32",
+        "--timeout", "120", "--receiver", console.receiver_url,
+    )  # fmt: skip
+
+    assert run.returncode == 0, run.stdout + run.stderr + console.log.read_text()[-3000:]
+    assert re.search(r"2,?000", run.stdout)
+
+
+def test_nothing_is_lost_when_worker_dispatcher_and_web_are_killed_on_the_way(console):
+    run = console.popen(
+        "simulate", "--count", "2000", "--duplicates", "0.2", "--concurrency", "32",
+        "--timeout", "120", "--receiver", console.receiver_url,
+    )  # fmt: skip
+    for _round in range(3):
+        time.sleep(1.5)
+        console.kill("sasvpay worker")
+        console.kill("manage.py dispatch")
+        console.kill("granian")
+
+    printed, _nothing = run.communicate(timeout=240)
+
+    assert run.returncode == 0, printed + console.log.read_text()[-3000:]
+
+
+@pytest.mark.postgresql
+def test_a_thousand_copies_at_once_make_one_order_and_a_thousand_successes(console):
+    demo = console.demo()
+    body = _purchase(demo, "COPIES-1")
+
+    with ThreadPoolExecutor(max_workers=200) as crowd:
+        answers = list(crowd.map(lambda _n: _send(demo["callback_url"], body), range(1000)))
+
+    assert answers == [(200, "0")] * 1000
+    console.wait_until(
+        lambda: _numbers_at_receiver(console, "COPIES-") == {"COPIES-1": 1},
+        "the order was not delivered exactly once",
+    )
+
+
+@pytest.mark.postgresql
+def test_two_reviewers_deciding_at_once_make_one_decision(console):
+    demo = console.demo()
+    password = demo["people"][0]["password"]
+    reviewers = [console.browser("reviewer@demo.example", password) for _ in range(2)]
+    queue = reviewers[0].get("/review")
+    (approve,) = set(re.findall(r"/games/[\w-]+/payment/\d+/approve", queue))
+
+    with ThreadPoolExecutor(max_workers=2) as crowd:
+        pages = list(crowd.map(lambda r: r.post(approve, note="Welcome.")[1], reviewers))
+
+    audit = console.manage(
+        "shell", "-c",
+        "from sasvpay.kit.models import AuditEvent as A;"
+        "print(A.objects.filter(event='payment_approved', game='mg_51d0aa').count())",
+    )  # fmt: skip
+    assert audit.stdout.split()[-1] == "1"
+    # The other one is told, and the page shows what was decided.
+    assert sum("Payment is enabled for" in page for page in pages) == 1
+
+
+def _connections(console):
+    with psycopg.connect(console.environment["DATABASE_URL"]) as own:
+        found = own.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+        ).fetchone()
+    return found[0] if found else 0
+
+
+@pytest.mark.postgresql
+def test_twenty_dispatchers_never_push_one_order_at_the_same_time(console):
+    demo = console.demo()
+    before = _connections(console)
+    others = [console.popen("dispatch") for _ in range(19)]
+    try:
+        console.wait_until(lambda: _connections(console) >= before + 19, "not all dispatch", 90)
+        with ThreadPoolExecutor(max_workers=16) as crowd:
+            answers = list(
+                crowd.map(
+                    lambda n: _send(demo["callback_url"], _purchase(demo, f"TWENTY-{n}")),
+                    range(400),
+                )
+            )
+        console.wait_until(
+            lambda: len(_numbers_at_receiver(console, "TWENTY-")) == 400,
+            "not every order was delivered",
+            seconds=90,
+        )
+    finally:
+        for other in others:
+            other.terminate()
+        for other in others:
+            other.communicate(timeout=30)
+
+    assert answers == [(200, "0")] * 400
+    assert set(_numbers_at_receiver(console, "TWENTY-").values()) == {1}
