@@ -71,12 +71,12 @@ _FLAG_WORDS: Final = " || ".join(
 # Sorted: two writers with the same orders take them in the same order, and never deadlock.
 _ORDERS: Final = f"""
 insert into orders_order ({", ".join(ORDER)}, item_version_id, created_at, flags,
-    delivery_status, refunded_cents)
+    delivery_status, refunded_cents, refund_state)
 select {", ".join(f"i.{name}" for name in ORDER)}, live.id, %s, trim({_FLAG_WORDS}),
     case when config.is_enabled
         and case i.env when '1' then config.test_url else config.url end <> ''
         then 'waiting' else 'held' end,
-    0
+    0, 'none'
 from {{rows}}
 join permissions_minigame game on game.id = i.game_id
 left join items_item item on item.game_id = i.game_id and item.item_id = i.product_id

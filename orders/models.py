@@ -48,6 +48,15 @@ class DeliveryStatus(models.TextChoices):
     FAILED = "failed", _("Failed")
 
 
+class RefundState(models.TextChoices):
+    """What of an order was refunded, as its refunds tell; failed ones count for nothing."""
+
+    NONE = "none", _("Not refunded")
+    PROCESSING = "processing", _("Refund in progress")
+    PARTLY = "partly", _("Partly refunded")
+    FULLY = "fully", _("Fully refunded")
+
+
 class Verdict(models.TextChoices):
     """What one attempt came to: success, or the reason why not."""
 
@@ -140,7 +149,11 @@ class Order(OfGame):
     # Words of Flag, separated by spaces.
     flags = models.CharField(max_length=200, blank=True, default="")
     delivery_status = models.CharField(max_length=16, choices=DeliveryStatus.choices)
+    # Both are kept by `intake.note_refunds`: refunds themselves are of another app.
     refunded_cents = models.BigIntegerField(default=0)
+    refund_state = models.CharField(
+        max_length=16, choices=RefundState.choices, default=RefundState.NONE
+    )
 
     class Meta:
         constraints: ClassVar = [
@@ -170,6 +183,11 @@ class Order(OfGame):
                 fields=["game", "-created_at", "-id"],
                 name="orders_flagged",
                 condition=~Q(flags=""),
+            ),
+            models.Index(
+                fields=["game", "refund_state", "-created_at", "-id"],
+                name="orders_refunded",
+                condition=~Q(refund_state="none"),
             ),
             # Few among many: without it their list would walk over every sale.
             models.Index(

@@ -17,6 +17,8 @@ from sasvpay.kit.errors import DomainError
 PAGE_SIZE: Final = 20
 COUNT_CAP: Final = 10_000
 _SALT: Final = "kit.listing"
+# What of a query string says where one is in a list, and not which list it is.
+_PLACES: Final = ("before", "after", "page")
 
 
 class ListingError(DomainError):
@@ -94,34 +96,39 @@ class KeysetPage:
 
 
 def keyset_page(
-    rows: "QuerySet[Any]", request: HttpRequest, *, size: int = PAGE_SIZE
+    rows: "QuerySet[Any]",
+    request: HttpRequest,
+    *,
+    moment: str = "created_at",
+    size: int = PAGE_SIZE,
 ) -> KeysetPage:
     """Return the page that the query string's signed `before` or `after` token names.
 
-    One query whatever the page. Raises ListingError for a token that we did not sign.
+    The list is ordered by (moment, id), newest first; one query whatever the page. A token holds
+    for the path and the filters it was made under: raises ListingError for any other.
     """
+    tokens = _Tokens.of(request, moment)
     before, after = request.GET.get("before", ""), request.GET.get("after", "")
     if after:
-        at, pk = _read_token(after)
-        newer = Q(created_at__gt=at) | Q(created_at=at, pk__gt=pk)
+        at, pk = tokens.read(after)
+        newer = Q(**{f"{moment}__gt": at}) | Q(**{moment: at, "pk__gt": pk})
         # The redundant bound is what the index can be entered by.
-        found = list(
-            rows.filter(newer, created_at__gte=at).order_by("created_at", "pk")[: size + 1]
-        )
+        rows = rows.filter(newer, **{f"{moment}__gte": at})
+        found = list(rows.order_by(moment, "pk")[: size + 1])
         has_newer, has_older = len(found) > size, True
         found = found[:size][::-1]
     else:
         if before:
-            at, pk = _read_token(before)
-            older = Q(created_at__lt=at) | Q(created_at=at, pk__lt=pk)
-            rows = rows.filter(older, created_at__lte=at)
-        found = list(rows.order_by("-created_at", "-pk")[: size + 1])
+            at, pk = tokens.read(before)
+            older = Q(**{f"{moment}__lt": at}) | Q(**{moment: at, "pk__lt": pk})
+            rows = rows.filter(older, **{f"{moment}__lte": at})
+        found = list(rows.order_by(f"-{moment}", "-pk")[: size + 1])
         has_newer, has_older = bool(before), len(found) > size
         found = found[:size]
     return KeysetPage(
         rows=found,
-        newer_url=_page_url(request, after=_token(found[0])) if has_newer and found else "",
-        older_url=_page_url(request, before=_token(found[-1])) if has_older and found else "",
+        newer_url=_page_url(request, after=tokens.to(found[0])) if has_newer and found else "",
+        older_url=_page_url(request, before=tokens.to(found[-1])) if has_older and found else "",
     )
 
 
@@ -137,23 +144,38 @@ def numbered_pages(rows: Any, *, size: int, length: int) -> "Paginator[Any]":
     return paginator
 
 
-def _token(row: Any) -> str:
-    return signing.dumps([row.created_at.isoformat(), row.pk], salt=_SALT)
+@dataclass(frozen=True)
+class _Tokens:
+    """Names places in one list: of one path, under one set of filters."""
 
+    moment: str
+    salt: str
 
-def _read_token(token: str) -> tuple[datetime, int]:
-    try:
-        at, pk = signing.loads(token, salt=_SALT)
-        return datetime.fromisoformat(at), int(pk)
-    except (signing.BadSignature, ValueError, TypeError):
-        raise ListingError(
-            _("This page link is not valid any more. Start again from the first page.")
-        ) from None
+    @classmethod
+    def of(cls, request: HttpRequest, moment: str) -> "_Tokens":
+        asked = sorted(
+            (name, tuple(values))
+            for name, values in request.GET.lists()
+            if name not in _PLACES and any(values)
+        )
+        return cls(moment, f"{_SALT}:{request.path}:{asked}")
+
+    def to(self, row: Any) -> str:
+        return signing.dumps([getattr(row, self.moment).isoformat(), row.pk], salt=self.salt)
+
+    def read(self, token: str) -> tuple[datetime, int]:
+        try:
+            at, pk = signing.loads(token, salt=self.salt)
+            return datetime.fromisoformat(at), int(pk)
+        except (signing.BadSignature, ValueError, TypeError):
+            raise ListingError(
+                _("This page link is not valid any more. Start again from the first page.")
+            ) from None
 
 
 def _page_url(request: HttpRequest, **token: str) -> str:
     query = request.GET.copy()
-    for name in ("before", "after", "page"):
+    for name in _PLACES:
         query.pop(name, None)
     for name, value in token.items():
         query[name] = value

@@ -235,7 +235,7 @@ def test_page_links_keep_the_filters_and_drop_the_other_position():
     assert set(parse_qs(urlsplit(middle.older_url).query)) == {"q", "tab", "before"}
 
 
-def _signed(content, salt="kit.listing"):
+def _signed(content, salt="kit.listing:/x:[]"):
     return signing.dumps(content, salt=salt)
 
 
@@ -268,6 +268,17 @@ def test_a_token_that_is_not_ours_is_refused(direction, token):
 
     with pytest.raises(ListingError, match="not valid any more"):
         listing.keyset_page(Team.objects.all(), request)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("url", ["/y?q=moon", "/x", "/x?q=sun", "/x?q=moon&state=held"])
+def test_a_token_of_another_list_or_filter_is_refused(url):
+    _teams(ages=range(30))
+    token = parse_qs(urlsplit(_page("/x?q=moon&state=", size=3).older_url).query)["before"][0]
+
+    assert _page(f"/x?q=moon&before={token}", size=3).rows
+    with pytest.raises(ListingError, match="not valid any more"):
+        _page(f"{url}{'&' if '?' in url else '?'}before={token}", size=3)
 
 
 @pytest.mark.django_db
