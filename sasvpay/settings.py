@@ -6,14 +6,18 @@ secret and address required. The wiring between apps (callback handlers, job kin
 
 import contextlib
 import logging
+import os
 import secrets
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import environ
+from babel.core import get_global
+from babel.numbers import get_currency_precision
 from cryptography.fernet import (  # noqa: TID251 -- the master key is made before kit.crypto can read the settings
     Fernet,
 )
@@ -21,11 +25,44 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
+T = TypeVar("T")
 env = environ.Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
-PRODUCTION = env.bool("PRODUCTION", default=False)
-DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / "var"))).resolve()
-DATA_DIR.mkdir(parents=True, exist_ok=True)
+
+
+def _read(name: str, read: Callable[[], T], *, must: str, fits: Callable[[T], object] = bool) -> T:
+    """Return what the environment says of that name, or stop with what it must be.
+
+    What it says instead is not repeated: it may be a secret, or hold a password.
+    """
+    try:
+        value = read()
+        is_right = fits(value)
+    except (ValueError, TypeError, LookupError, OSError, ImproperlyConfigured):
+        is_right = False
+    if not is_right:
+        raise ImproperlyConfigured(f"{name} must be {must} (see the README).")
+    return value
+
+
+def _is_writable(path: Path) -> bool:
+    """Make a folder, and say whether files can be written there."""
+    path.mkdir(parents=True, exist_ok=True)
+    return os.access(path, os.W_OK | os.X_OK)
+
+
+PRODUCTION = _read(
+    "PRODUCTION",
+    lambda: env.str("PRODUCTION", default="0").lower(),
+    must="1 or 0",
+    fits={"", "0", "1", "true", "false"}.__contains__,
+) in {"1", "true"}
+DATA_DIR = _read(
+    "DATA_DIR",
+    lambda: Path(env.str("DATA_DIR", default=str(BASE_DIR / "var"))).resolve(),
+    must="a folder in which this user may write",
+    fits=_is_writable,
+)
 
 
 def _required(name: str) -> str:
@@ -66,28 +103,84 @@ SECRET_KEY = _secret("SECRET_KEY", lambda: secrets.token_urlsafe(50))
 MASTER_KEYS = _secret("MASTER_KEYS", lambda: Fernet.generate_key().decode()).split(",")
 CA_CERT = Path(_required("CA_CERT") if PRODUCTION else env.str("CA_CERT", str(DATA_DIR / "ca.crt")))
 CA_KEY = Path(_required("CA_KEY") if PRODUCTION else env.str("CA_KEY", str(DATA_DIR / "ca.key")))
-PORT = env.int("PORT", default=8000)
+PORT = _read(
+    "PORT",
+    lambda: env.int("PORT", default=8000),
+    must="a number from 1 to 65535",
+    fits=range(1, 65536).__contains__,
+)
 SITE_URL = (
     _required("SITE_URL") if PRODUCTION else env.str("SITE_URL", f"http://localhost:{PORT}")
 ).rstrip("/")
+_read(
+    "SITE_URL",
+    lambda: urlsplit(SITE_URL),
+    must="the console's own address, such as https://console.example",
+    fits=lambda url: url.scheme in {"http", "https"} and url.hostname and not url.path,
+)
 ALLOWED_HOSTS: list[str] = (
     _required("ALLOWED_HOSTS").split(",")
     if PRODUCTION
     else env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 )
 # How many reverse proxies stand in front; only then is X-Forwarded-For believed, from the right.
-TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
-CONSOLE_TIME_ZONE = env.str("CONSOLE_TIME_ZONE", default="UTC")
-CURRENCY = env.str("CURRENCY", default="USD")
+TRUSTED_PROXIES = _read(
+    "TRUSTED_PROXIES",
+    lambda: env.int("TRUSTED_PROXIES", default=0),
+    must="a number from 0 to 10",
+    fits=range(11).__contains__,
+)
+CONSOLE_TIME_ZONE = _read(
+    "CONSOLE_TIME_ZONE",
+    lambda: env.str("CONSOLE_TIME_ZONE", default="UTC"),
+    must="a time zone such as Asia/Shanghai",
+    fits=ZoneInfo,
+)
+DECIMALS = 2
+CURRENCY = _read(
+    "CURRENCY",
+    lambda: env.str("CURRENCY", default="USD"),
+    must="a currency with two decimals, such as USD",
+    fits=lambda code: (
+        code in get_global("all_currencies") and get_currency_precision(code) == DECIMALS
+    ),
+)
 
 # --- Delivery (product.md section 6) ----------------------------------------------------------
 
+LONGEST_ATTEMPT_SECONDS = 4
 DELIVERY_ALLOW_PRIVATE = env.bool("DELIVERY_ALLOW_PRIVATE", default=not PRODUCTION)
-DELIVERY_TIMEOUT_SECONDS = env.float("DELIVERY_TIMEOUT_SECONDS", default=3.0)
-DELIVERY_RETRY_SECONDS: list[int] = env.list(
+DELIVERY_TIMEOUT_SECONDS = _read(
+    "DELIVERY_TIMEOUT_SECONDS",
+    lambda: env.float("DELIVERY_TIMEOUT_SECONDS", default=3.0),
+    must="seconds above 0 and up to 4",
+    fits=lambda seconds: 0 < seconds <= LONGEST_ATTEMPT_SECONDS,
+)
+DELIVERY_RETRY_SECONDS: list[int] = _read(
     "DELIVERY_RETRY_SECONDS",
-    cast=int,
-    default=[15, 15, 30, 180, 600, 1200, 1800, 1800, 1800, 3600, 10800, 10800, 10800, 21600, 21600],
+    lambda: env.list(
+        "DELIVERY_RETRY_SECONDS",
+        cast=int,
+        default=[
+            15,
+            15,
+            30,
+            180,
+            600,
+            1200,
+            1800,
+            1800,
+            1800,
+            3600,
+            10800,
+            10800,
+            10800,
+            21600,
+            21600,
+        ],
+    ),
+    must="whole seconds above 0, separated by commas",
+    fits=lambda gaps: gaps and min(gaps) > 0,
 )
 
 # --- Wiring: who receives what, by name -------------------------------------------------------
@@ -174,11 +267,24 @@ TEMPLATES: list[dict[str, Any]] = [
 
 # --- Database, cache --------------------------------------------------------------------------
 
-REDIS_URL: str = env.str("REDIS_URL", default="")
+_ENGINES = {"django.db.backends.sqlite3", "django.db.backends.postgresql"}
+REDIS_URL: str = _read(
+    "REDIS_URL",
+    lambda: env.str("REDIS_URL", default=""),
+    must="empty, or such as redis://host:6379/0",
+    fits=lambda url: not url or urlsplit(url).scheme in {"redis", "rediss", "unix"},
+)
 DATABASES: dict[str, Any] = {
-    "default": env.db_url(
+    "default": _read(
         "DATABASE_URL",
-        default=environ.Env.NOTSET if PRODUCTION else f"sqlite:///{DATA_DIR / 'console.sqlite3'}",
+        lambda: env.db_url(
+            "DATABASE_URL",
+            default=environ.Env.NOTSET
+            if PRODUCTION
+            else f"sqlite:///{DATA_DIR / 'console.sqlite3'}",
+        ),
+        must="given as postgres://user:password@host:5432/name",
+        fits=lambda found: found["ENGINE"] in _ENGINES and found["NAME"],
     )
 }
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
@@ -311,7 +417,12 @@ SESSION_COOKIE_AGE = 12 * 60 * 60
 # --- Mail -------------------------------------------------------------------------------------
 
 if PRODUCTION or env.str("EMAIL_URL", default=""):
-    _mail = env.email_url("EMAIL_URL", default=environ.Env.NOTSET)
+    _mail = _read(
+        "EMAIL_URL",
+        lambda: env.email_url("EMAIL_URL", default=environ.Env.NOTSET),
+        must="a mail server such as smtp+tls://user:password@host:587",
+        fits=lambda found: found["EMAIL_HOST"],
+    )
     EMAIL_BACKEND = _mail["EMAIL_BACKEND"]
     EMAIL_HOST, EMAIL_PORT = _mail["EMAIL_HOST"], _mail["EMAIL_PORT"]
     EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail["EMAIL_HOST_USER"], _mail["EMAIL_HOST_PASSWORD"]

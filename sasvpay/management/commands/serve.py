@@ -9,12 +9,14 @@ import socket
 import sys
 import time
 from argparse import ArgumentParser
+from functools import partial
 from typing import Any, Final
 from urllib.error import URLError
 from urllib.request import urlopen
 
 from django.conf import settings
 from django.core.management import BaseCommand, CommandError, call_command
+from django.db import OperationalError, connection
 
 from sasvpay.supervisor import Supervisor
 
@@ -45,6 +47,7 @@ class Command(BaseCommand):
         if unknown := set(parts) - set(PARTS):
             raise CommandError(f"Unknown: {', '.join(sorted(unknown))}. Known: {', '.join(PARTS)}.")
         self._check()
+        self._reach_database()
         if not options["parts"]:
             self._prepare()
         if "web" in parts:
@@ -53,7 +56,8 @@ class Command(BaseCommand):
         if options["demo"]:
             call_command("demo", receiver_port=settings.PORT + 1, quiet=True)
             commands["receiver"] = self._receiver()
-        Supervisor(commands, say=self._say).run(on_started=lambda: self._announce(options))
+        announce = partial(self._announce if "web" in parts else self._name_parts, options)
+        Supervisor(commands, say=self._say).run(on_started=announce)
 
     def _say(self, text: str) -> None:
         self.stdout.write(text)
@@ -64,6 +68,16 @@ class Command(BaseCommand):
             call_command("check", deploy=True, fail_level="WARNING")
         else:
             call_command("check")
+
+    def _reach_database(self) -> None:
+        try:
+            connection.ensure_connection()
+        except OperationalError as problem:
+            place = connection.settings_dict
+            raise CommandError(
+                f"The database {place['NAME']} at {place['HOST'] or 'this machine'} cannot be "
+                f"reached ({problem}). Is it running, and is DATABASE_URL right?"
+            ) from problem
 
     def _prepare(self) -> None:
         call_command("migrate", verbosity=0, interactive=False)
@@ -116,6 +130,9 @@ class Command(BaseCommand):
             PYTHON, "manage.py", "demo_receiver",
             "--port", str(settings.PORT + 1), "--state", str(state),
         ]  # fmt: skip
+
+    def _name_parts(self, options: dict[str, Any]) -> None:
+        self._say(f"\nRunning: {', '.join(options['parts'])}   (stop with Ctrl-C)\n")
 
     def _announce(self, options: dict[str, Any]) -> None:
         """Say where the console is, once it answers."""
