@@ -4,14 +4,15 @@ Loading it twice adds nothing. Names, items and prices are in `fixtures/demo.jso
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
 from django.conf import settings
 from django.db import transaction
 
-from items.models import Item, ItemVersion
+from items import catalog, release
+from items.models import ItemVersion
 from orders import credentials, delivery_config
 from orders.models import DeliveryConfig, DeliveryKey
 from permissions import enablement, games, house, people, teams
@@ -62,22 +63,24 @@ def _make_team(team_plan: Mapping[str, Any], *, keeper: User, password: str, at:
         game = games.create_game(
             team=team, name=game_plan["name"], app_id=game_plan["app_id"], by=keeper, at=at
         )
-        for item in game_plan["items"]:
-            _make_item(game, item, at=at)
+        _add_items(game, game_plan["items"], at=at)
 
 
-def _make_item(game: MiniGame, item_plan: Mapping[str, Any], *, at: datetime) -> None:
-    # Rows, not acts: adding and releasing items come with their own capability.
-    ItemVersion.objects.create(
-        item=Item.objects.create(game=game, item_id=item_plan["id"], created_at=at),
-        number=1,
-        name=item_plan["name"],
-        price_cents=item_plan["price_cents"],
-        status=item_plan.get("status", ItemVersion.Status.RELEASED),
-        created_at=at,
-        changed_by=_administrator(game),
-        changed_at=at,
-    )
+def _add_items(game: MiniGame, plans: Iterable[Mapping[str, Any]], *, at: datetime) -> None:
+    by = _administrator(game)
+    for item in plans:
+        catalog.add(
+            game=game,
+            item_id=item["id"],
+            name=item["name"],
+            price_cents=item["price_cents"],
+            image=None,
+            by=by,
+            at=at,
+        )
+    offered = [item["id"] for item in plans if not item.get("is_draft")]
+    ids = catalog.items_of(game).filter(item_id__in=offered).values_list("pk", flat=True)
+    release.request(game=game, item_ids=ids, message="", by=by, at=at)
 
 
 def _make_ready(
@@ -88,6 +91,8 @@ def _make_ready(
         game=game, message=wanted["messages"]["request"], by=administrator, at=at
     )
     enablement.approve(request_id=asked.pk, by=reviewer, at=at, note=wanted["messages"]["note"])
+    offered = release.waiting(game=game).values_list("pk", flat=True)
+    release.approve(request_ids=offered, by=reviewer, at=at)
     delivery_config.save(
         game=game, url=receiver_url, test_url=receiver_url, by=administrator, at=at
     )

@@ -67,6 +67,7 @@ def test_demo_json_describes_what_a_script_needs_to_pay():
     }  # fmt: skip
     assert described["callback_url"].endswith(f"/callback/{key.game.app_id}")
     assert {"id": "gold_100", "price_cents": 100} in described["items"]
+    assert "mount_7" not in {item["id"] for item in described["items"]}  # a draft is not sold
     assert len(described["people"]) == 8
 
 
