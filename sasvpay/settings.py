@@ -518,6 +518,8 @@ LOGGING: dict[str, Any] = {
     # A newcomer's console shows what needs attention; production keeps a line per request.
     "level": env.str("LOG_LEVEL", default="INFO" if PRODUCTION else "WARNING"),
 }
+# "Upstream" is our own middleware: the id of the answer and of the audit trail is that of the logs.
+DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True
 # One line per request, when it is answered.
 DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG
 DJANGO_STRUCTLOG_STATUS_4XX_LOG_LEVEL = logging.INFO

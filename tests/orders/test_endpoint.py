@@ -6,6 +6,8 @@ import pytest
 from django.conf import settings
 from django.test import Client
 from django.utils import timezone
+from structlog.contextvars import merge_contextvars
+from structlog.testing import capture_logs
 
 from orders import envelope
 from orders.models import ConflictingCallback, Delivery, Order
@@ -48,6 +50,14 @@ def test_callback_is_stored_with_its_request_id(client, paying):
     assert order.request_id == response["X-Request-Id"]
     assert order.payload == purchase(Attach=" x ")
     assert order.attach == " x "
+
+
+def test_the_answers_request_id_is_the_one_in_the_logs(client, paying):
+    with capture_logs(processors=[merge_contextvars]) as lines:
+        response = post(client, paying, b"{}")
+
+    assert {line["event"] for line in lines} >= {"callback_refused", "request_finished"}
+    assert {line["request_id"] for line in lines} == {response["X-Request-Id"]}
 
 
 @pytest.mark.parametrize("method", ["get", "head", "put", "patch", "delete", "options", "trace"])
