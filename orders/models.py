@@ -1,6 +1,6 @@
 """Paid orders, the configuration of their delivery, and every attempt to deliver them."""
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from django.conf import settings
 from django.db import models
@@ -125,6 +125,10 @@ class DeliveryKey(OfGame):
         return self.serial
 
 
+# How a mini game's orders are listed, and most of their indexes begin.
+_IN_ORDER: Final = ["game", "-created_at", "-id"]
+
+
 class Order(OfGame):
     """One paid purchase, as it was received. Business fields never change."""
 
@@ -176,7 +180,17 @@ class Order(OfGame):
             ),
         ]
         indexes: ClassVar = [
-            models.Index(fields=["game", "-created_at", "-id"], name="orders_newest"),
+            # With what nearly all orders have in common: so it alone can count them.
+            models.Index(
+                fields=[
+                    *_IN_ORDER,
+                    "env",
+                    "order_source",
+                    "delivery_status",
+                    "refund_state",
+                ],
+                name="orders_newest",
+            ),
             # As above, the player first.
             models.Index(fields=["open_id", "game", "-created_at", "-id"], name="orders_by_player"),
             models.Index(
@@ -188,12 +202,12 @@ class Order(OfGame):
                 condition=~Q(delivery_status="delivered"),
             ),
             models.Index(
-                fields=["game", "-created_at", "-id"],
+                fields=[*_IN_ORDER, "flags"],
                 name="orders_flagged",
                 condition=~Q(flags=""),
             ),
             models.Index(
-                fields=["game", "-created_at", "-id"],
+                fields=_IN_ORDER,
                 name="orders_unsettled",
                 condition=~Q(flags="") & Q(settled_at=None),
             ),
@@ -204,14 +218,14 @@ class Order(OfGame):
             ),
             # Few among many: without it their list would walk over every sale.
             models.Index(
-                fields=["game", "-created_at", "-id"],
+                fields=_IN_ORDER,
                 name="orders_tests",
                 condition=Q(env="1") | Q(order_source=3),
             ),
             models.Index(
-                fields=["game", "-created_at", "-id"],
-                name="orders_marketplace",
-                condition=Q(order_source=2),
+                fields=["game", "order_source", "-created_at", "-id"],
+                name="orders_by_source",
+                condition=~Q(order_source=1),
             ),
         ]
 

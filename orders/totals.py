@@ -1,45 +1,47 @@
 """What a selection of orders comes to."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import Count, QuerySet, Sum
 
 from orders.filters import IS_TEST
-from sasvpay.kit.listing import COUNT_CAP
+from sasvpay.kit import listing
 
 if TYPE_CHECKING:
     from orders.models import Order
 
+# An index alone can count; adding up reads each order, and may cost no more than the page itself.
+SUMMED: Final = 1_000
+
 
 @dataclass(frozen=True)
 class Totals:
-    """How many orders were selected, and what the sales among them brought.
+    """How many orders were selected; how many are tests, and what the sales among them brought.
 
-    Counting ends at one more than the cap: then the sums are unknown, and None.
+    All but the number is None where there are more than are added up.
     """
 
     orders: int
-    tests: int
-    paid_cents: int | None
-    refunded_cents: int | None
+    tests: int | None = None
+    paid_cents: int | None = None
+    refunded_cents: int | None = None
 
 
-def totals_of(selected: "QuerySet[Order]", *, cap: int = COUNT_CAP) -> Totals:
-    """Add up a selection, in one query that reads no more than the cap.
+def totals_of(selected: "QuerySet[Order]", *, most: int = SUMMED) -> Totals:
+    """Count a selection, up to the cap of lists, and add it up if it is small.
 
-    Test orders are never counted as sales. Nothing is added up past the cap: there the sums would
-    be a scan of the orders, which is what the dashboard's daily figures are for.
+    Test orders are never counted as sales. Figures of many orders are the dashboard's.
     """
-    # In the order of the list: else the database may look through all orders for the first ones.
-    read = selected.annotate(is_test=IS_TEST).order_by("-created_at", "-pk")[: cap + 1]
-    is_sale = Q(is_test=False)
-    found = read.aggregate(
-        orders=Count("pk"),
-        tests=Count("pk", filter=~is_sale),
-        paid_cents=Sum("actual_price_cents", filter=is_sale, default=0),
-        refunded_cents=Sum("refunded_cents", filter=is_sale, default=0),
+    count = listing.capped_count(selected.order_by("-created_at", "-pk"))
+    if count > most:
+        return Totals(count)
+    is_sale = ~IS_TEST
+    return Totals(
+        **selected.aggregate(
+            orders=Count("pk"),
+            tests=Count("pk", filter=IS_TEST),
+            paid_cents=Sum("actual_price_cents", filter=is_sale, default=0),
+            refunded_cents=Sum("refunded_cents", filter=is_sale, default=0),
+        )
     )
-    if found["orders"] > cap:
-        return Totals(found["orders"], found["tests"], None, None)
-    return Totals(**found)

@@ -40,8 +40,8 @@ _DELIVERIES: Final = """
 insert into orders_delivery
     (order_id, game_id, env, status, due_at, attempts, last_verdict, delivered_at)
 select id, game_id, env, delivery_status, created_at, attempts,
-    case when attempts = 0 then '' when delivery_status = 'delivered' then 'delivered'
-        else 'timeout' end,
+    case when delivery_status = 'delivered' then 'delivered' when attempts > 1 then 'timeout'
+        else '' end,
     case when delivery_status = 'delivered' then created_at + interval '0.4 s' end
 from orders_order, lateral (select case delivery_status
     when 'held' then 0 when 'failed' then 16

@@ -16,7 +16,7 @@ from orders import filters, record, settlement
 from orders.forms import OrderSearchForm, SettleForm
 from orders.models import DeliveryConfig, Order
 from orders.templatetags.delivery_state import capped
-from orders.totals import totals_of
+from orders.totals import SUMMED, totals_of
 from permissions.access import ConsoleRequest, requires
 from permissions.matrix import Capability
 from permissions.models import MiniGame
@@ -50,7 +50,7 @@ def _found(request: ConsoleRequest, game: MiniGame, form: OrderSearchForm) -> di
     return {
         "orders": page.rows,
         "totals": totals,
-        "cap": listing.COUNT_CAP,
+        "summed": SUMMED,
         "pager": {
             "newer_url": page.newer_url,
             "older_url": page.older_url,

@@ -247,13 +247,13 @@ def test_the_selection_is_added_up_without_its_tests(client, game):
         assert words in response.content.decode()
 
 
-def test_nothing_is_added_up_past_the_cap(game):
+def test_many_orders_are_counted_and_not_added_up(game):
     for number in ("a", "b", "c"):
         order(game, number)
     rows = Order.objects.all()
 
-    assert totals_of(rows, cap=3) == Totals(3, 0, 300, 0)
-    assert totals_of(rows, cap=2) == Totals(3, 0, None, None)
+    assert totals_of(rows, most=3) == Totals(3, 0, 300, 0)
+    assert totals_of(rows, most=2) == Totals(3)
 
 
 def test_a_page_link_keeps_its_filters_and_holds_for_no_other(client, game):
