@@ -164,13 +164,13 @@ class _Choice(forms.ChoiceField):
     """A filter with a list, which it names to whoever asks for something else."""
 
     def __init__(self, label: Any, nothing: Any, choices: Iterable[tuple[Any, Any]]) -> None:
-        options = [("", nothing), *choices] if nothing else list(choices)
-        super().__init__(label=label, required=False, choices=options, widget=_select())
+        self._offered = [("", nothing), *choices] if nothing else list(choices)
+        super().__init__(label=label, required=False, choices=self._offered, widget=_select())
 
     def validate(self, value: Any) -> None:
         """Refuse a value that is not offered."""
         if value and not self.valid_value(value):
-            offered = ", ".join(str(label) for _value, label in self.choices)
+            offered = ", ".join(str(label) for _value, label in self._offered)
             raise ValidationError(_("Choose one of these: %(offered)s.") % {"offered": offered})
 
 

@@ -1,6 +1,7 @@
 """Order record: what the list finds and refuses, and what an order's page tells."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import time_machine
@@ -181,7 +182,7 @@ def test_the_environment_tells_sales_from_tests(client, game):
 
 
 # One order per line, and what finds it.
-KINDS = {
+KINDS: dict[str, dict[str, Any]] = {
     "plain": {},
     "player": {"open_id": "o_%"},
     "item": {"product_id": "gem_1"},
