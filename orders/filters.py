@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from orders.models import DeliveryStatus, Env, Order, OrderSource
+from orders.models import DeliveryStatus, Env, Flag, Order, OrderSource
 from permissions.models import MiniGame
 from sasvpay.kit import listing
 from sasvpay.kit.listing import ListingError, Range
@@ -44,6 +44,22 @@ class Environment(models.TextChoices):
     TEST = "test", gettext_lazy("Test")
 
 
+class Attention(models.TextChoices):
+    """Which orders a person should look at: those not settled, all with a flag, or one flag's."""
+
+    OPEN = "open", gettext_lazy("Not settled")
+    ANY = "any", gettext_lazy("Any flag")
+    UNKNOWN_ITEM = Flag.UNKNOWN_ITEM.value, Flag.UNKNOWN_ITEM.label
+    NOT_ON_SALE = Flag.NOT_ON_SALE.value, Flag.NOT_ON_SALE.label
+    PRICE_DIFFERS = Flag.PRICE_DIFFERS.value, Flag.PRICE_DIFFERS.label
+    PAYMENT_NOT_ENABLED = Flag.PAYMENT_NOT_ENABLED.value, Flag.PAYMENT_NOT_ENABLED.label
+    PAID_ABOVE_PRICE = Flag.PAID_ABOVE_PRICE.value, Flag.PAID_ABOVE_PRICE.label
+    PAID_NOTHING = Flag.PAID_NOTHING.value, Flag.PAID_NOTHING.label
+
+
+# As the conditions of partial indexes say it: so the database knows which one serves.
+IS_TEST: Final = Q(env=Env.TEST) | Q(order_source=OrderSource.MARKETPLACE_TEST)
+_IS_FLAGGED: Final = ~Q(flags="")
 _DAYS: Final = {Period.TODAY: 1, Period.WEEK: 7, Period.MONTH: 30}
 _STATES: Final = {
     State.HELD: Q(delivery_status=DeliveryStatus.HELD),
@@ -53,7 +69,15 @@ _STATES: Final = {
     State.DELIVERED: Q(delivery_status=DeliveryStatus.DELIVERED),
     State.FAILED: Q(delivery_status=DeliveryStatus.FAILED),
 }
-_IS_TEST: Final = Q(env=Env.TEST) | Q(order_source=OrderSource.MARKETPLACE_TEST)
+
+
+def _flagged(attention: str) -> Q:
+    if attention == Attention.ANY:
+        return _IS_FLAGGED
+    if attention == Attention.OPEN:
+        return _IS_FLAGGED & Q(settled_at=None)
+    # No flag's word is a part of another's.
+    return _IS_FLAGGED & Q(flags__contains=attention)
 
 
 @dataclass(frozen=True)
@@ -62,8 +86,13 @@ class OrderSearch:
 
     span: Range
     number: str = ""
+    open_id: str = ""
+    item: str = ""
     state: str = ""
+    attention: str = ""
+    source: str = ""
     env: str = ""
+    refund: str = ""
 
     def rows(self, game: MiniGame) -> "QuerySet[Order]":
         """Return a mini game's orders that fit, not yet ordered."""
@@ -71,13 +100,20 @@ class OrderSearch:
         found = Order.objects.filter(
             game=game, created_at__gte=self.span.since, created_at__lt=self.span.until
         )
-        if self.number:
-            # Both environments by name: the index that makes numbers unique is by game, env, number.
-            found = found.filter(number=self.number, env__in=Env.values)
+        equal = {
+            "number": self.number,
+            "open_id": self.open_id,
+            "product_id": self.item,
+            "order_source": self.source,
+            "refund_state": self.refund,
+        }
+        found = found.filter(**{name: value for name, value in equal.items() if value})
         if self.state:
             found = found.filter(_STATES[State(self.state)])
+        if self.attention:
+            found = found.filter(_flagged(self.attention))
         if self.env:
-            found = found.filter(_IS_TEST if self.env == Environment.TEST else ~_IS_TEST)
+            found = found.filter(IS_TEST if self.env == Environment.TEST else ~IS_TEST)
         return found
 
 

@@ -1,5 +1,6 @@
 """What people may type on the pages of orders and their delivery."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -9,8 +10,17 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from orders.filters import Environment, OrderSearch, Period, State, days_of_default, span_of
-from orders.models import DeliveryConfig
+from orders.filters import (
+    Attention,
+    Environment,
+    OrderSearch,
+    Period,
+    State,
+    days_of_default,
+    span_of,
+)
+from orders.models import DeliveryConfig, OrderSource, RefundState
+from permissions.forms import WordsField
 from sasvpay.kit.listing import ListingError
 from sasvpay.kit.outbound import UnsafeUrlError, check_url
 
@@ -150,51 +160,76 @@ class RotateKeyForm(forms.Form):
         return at + timedelta(hours=int(self.cleaned_data["when"]))
 
 
-def _day_input() -> forms.DateInput:
-    return forms.DateInput(attrs={"type": "date", "class": "input"}, format=ISO_DAY)
+class _Choice(forms.ChoiceField):
+    """A filter with a list, which it names to whoever asks for something else."""
+
+    def __init__(self, label: Any, nothing: Any, choices: Iterable[tuple[Any, Any]]) -> None:
+        self._offered = [("", nothing), *choices] if nothing else list(choices)
+        super().__init__(label=label, required=False, choices=self._offered, widget=_select())
+
+    def validate(self, value: Any) -> None:
+        """Refuse a value that is not offered."""
+        if value and not self.valid_value(value):
+            offered = ", ".join(str(label) for _value, label in self._offered)
+            raise ValidationError(_("Choose one of these: %(offered)s.") % {"offered": offered})
+
+
+class _Exactly(forms.CharField):
+    """A filter that is matched letter by letter."""
+
+    def __init__(self, label: Any, *, longest: int, kind: str = "text") -> None:
+        attrs = {
+            "type": kind,
+            "class": "input",
+            "autocomplete": "off",
+            "spellcheck": "false",
+            "placeholder": label,
+        }
+        widget = forms.TextInput(attrs)
+        super().__init__(label=label, required=False, max_length=longest, widget=widget)
+
+    def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
+        """Set no maxlength: the browser would cut what is pasted without a word."""
+        return {}
+
+
+class _Day(forms.DateField):
+    """A day, as a native date input sends it."""
+
+    def __init__(self, label: Any) -> None:
+        super().__init__(
+            label=label,
+            required=False,
+            input_formats=[ISO_DAY],
+            widget=forms.DateInput(attrs={"type": "date", "class": "input"}, format=ISO_DAY),
+            error_messages={"invalid": gettext_lazy("Enter a day that exists, as YYYY-MM-DD.")},
+        )
 
 
 class OrderSearchForm(forms.Form):
     """What the order record is searched by."""
 
-    number = forms.CharField(
-        label=gettext_lazy("Order number"),
-        required=False,
-        max_length=64,
-        widget=forms.TextInput(
-            attrs={
-                "type": "search",
-                "class": "input",
-                "autocomplete": "off",
-                "spellcheck": "false",
-                "placeholder": gettext_lazy("Order number"),
-                "aria-keyshortcuts": "/",
-            }
-        ),
+    # Behind "More filters".
+    RARE: Final = ("open_id", "item", "source", "env", "refund")
+
+    number = _Exactly(gettext_lazy("Order number"), longest=64, kind="search")
+    period = _Choice(gettext_lazy("Time range"), None, Period.choices)
+    since = _Day(gettext_lazy("From"))
+    until = _Day(gettext_lazy("To"))
+    state = _Choice(
+        gettext_lazy("Delivery state"), gettext_lazy("Any delivery state"), State.choices
     )
-    period = forms.ChoiceField(
-        label=gettext_lazy("Time range"),
-        required=False,
-        choices=Period.choices,
-        widget=_select(),
+    attention = _Choice(
+        gettext_lazy("Attention"), gettext_lazy("With and without flags"), Attention.choices
     )
-    since = forms.DateField(
-        label=gettext_lazy("From"), required=False, widget=_day_input(), input_formats=[ISO_DAY]
+    open_id = _Exactly(gettext_lazy("Player (OpenId)"), longest=128)
+    item = _Exactly(gettext_lazy("Item ID"), longest=128)
+    source = _Choice(
+        gettext_lazy("Order source"), gettext_lazy("Any order source"), OrderSource.choices
     )
-    until = forms.DateField(
-        label=gettext_lazy("To"), required=False, widget=_day_input(), input_formats=[ISO_DAY]
-    )
-    state = forms.ChoiceField(
-        label=gettext_lazy("Delivery state"),
-        required=False,
-        choices=[("", gettext_lazy("Any delivery state")), *State.choices],
-        widget=_select(),
-    )
-    env = forms.ChoiceField(
-        label=gettext_lazy("Environment"),
-        required=False,
-        choices=[("", gettext_lazy("Live and test")), *Environment.choices],
-        widget=_select(),
+    env = _Choice(gettext_lazy("Environment"), gettext_lazy("Live and test"), Environment.choices)
+    refund = _Choice(
+        gettext_lazy("Refund state"), gettext_lazy("Any refund state"), RefundState.choices
     )
 
     def __init__(self, asked: QueryDict, *, at: datetime) -> None:
@@ -213,18 +248,30 @@ class OrderSearchForm(forms.Form):
         is_default = not asked.get("period") and (asked.get("since") or asked.get("until"))
         return asked.get("period") == Period.CUSTOM or bool(is_default)
 
+    @property
+    def is_searched(self) -> bool:
+        """Say whether anything was asked for."""
+        return any(self.data.get(name) for name in self.fields)
+
+    @property
+    def rare_fields(self) -> list[forms.BoundField]:
+        """Return the fields behind "More filters"."""
+        return [self[name] for name in self.RARE]
+
+    @property
+    def rare_count(self) -> int:
+        """Return how many of them were filled in."""
+        return sum(bool(self.data.get(name)) for name in self.RARE)
+
     def clean(self) -> dict[str, Any]:
         """Refuse a range that cannot be shown, beside the field that asks for it."""
         cleaned = super().clean() or self.cleaned_data
         if self.errors:
             return cleaned
+        days = {name: cleaned.pop(name) for name in ("since", "until")}
         try:
             cleaned["span"] = span_of(
-                cleaned["period"],
-                since=cleaned["since"],
-                until=cleaned["until"],
-                number=cleaned["number"],
-                at=self._at,
+                cleaned.pop("period"), **days, number=cleaned["number"], at=self._at
             )
         except ListingError as refusal:
             self.add_error("since", refusal.message)
@@ -232,7 +279,19 @@ class OrderSearchForm(forms.Form):
 
     def search(self) -> OrderSearch:
         """Return what was asked for."""
-        asked = self.cleaned_data
-        return OrderSearch(
-            span=asked["span"], number=asked["number"], state=asked["state"], env=asked["env"]
-        )
+        return OrderSearch(**self.cleaned_data)
+
+
+class SettleForm(forms.Form):
+    """What came of looking at an order's attention flags."""
+
+    note = WordsField(
+        label=gettext_lazy("Note"),
+        help_text=gettext_lazy("What was found, and what was done. Everybody in the team sees it."),
+    )
+
+
+class FindForm(forms.Form):
+    """An order number or OpenId, typed into the top bar."""
+
+    q = _Exactly(gettext_lazy("Order number or OpenId"), longest=128, kind="search")

@@ -1,6 +1,6 @@
 """Paid orders, the configuration of their delivery, and every attempt to deliver them."""
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from django.conf import settings
 from django.db import models
@@ -125,10 +125,15 @@ class DeliveryKey(OfGame):
         return self.serial
 
 
+# How a mini game's orders are listed, and most of their indexes begin.
+_IN_ORDER: Final = ["game", "-created_at", "-id"]
+
+
 class Order(OfGame):
     """One paid purchase, as it was received. Business fields never change."""
 
-    game = models.ForeignKey(MiniGame, models.PROTECT, related_name="orders")
+    # Without an index of its own: others begin with it, and each costs every sale.
+    game = models.ForeignKey(MiniGame, models.PROTECT, related_name="orders", db_index=False)
     env = models.CharField(max_length=1, choices=Env.choices)
     number = models.CharField(_("order number"), max_length=64)
     open_id = models.CharField(_("OpenId"), max_length=128)
@@ -148,6 +153,8 @@ class Order(OfGame):
     created_at = models.DateTimeField()
     # Words of Flag, separated by spaces.
     flags = models.CharField(max_length=200, blank=True, default="")
+    # When a person settled the flags; the Settlement says who, and why.
+    settled_at = models.DateTimeField(null=True)
     delivery_status = models.CharField(max_length=16, choices=DeliveryStatus.choices)
     # Both are kept by `intake.note_refunds`: refunds themselves are of another app.
     refunded_cents = models.BigIntegerField(default=0)
@@ -157,7 +164,8 @@ class Order(OfGame):
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["game", "env", "number"], name="orders_number_once"),
+            # The number first: it is looked for in all the games that a person may see.
+            models.UniqueConstraint(fields=["number", "game", "env"], name="orders_number_once"),
             models.CheckConstraint(name="orders_quantity_above_zero", condition=Q(quantity__gt=0)),
             models.CheckConstraint(
                 name="orders_amounts_not_negative",
@@ -167,10 +175,24 @@ class Order(OfGame):
                 name="orders_refunded_within_paid",
                 condition=Q(refunded_cents__gte=0, refunded_cents__lte=F("actual_price_cents")),
             ),
+            models.CheckConstraint(
+                name="orders_settled_only_if_flagged", condition=Q(settled_at=None) | ~Q(flags="")
+            ),
         ]
         indexes: ClassVar = [
-            models.Index(fields=["game", "-created_at", "-id"], name="orders_newest"),
-            models.Index(fields=["open_id", "-created_at", "-id"], name="orders_by_player"),
+            # With what nearly all orders have in common: so it alone can count them.
+            models.Index(
+                fields=[
+                    *_IN_ORDER,
+                    "env",
+                    "order_source",
+                    "delivery_status",
+                    "refund_state",
+                ],
+                name="orders_newest",
+            ),
+            # As above, the player first.
+            models.Index(fields=["open_id", "game", "-created_at", "-id"], name="orders_by_player"),
             models.Index(
                 fields=["game", "product_id", "-created_at", "-id"], name="orders_by_item"
             ),
@@ -180,9 +202,14 @@ class Order(OfGame):
                 condition=~Q(delivery_status="delivered"),
             ),
             models.Index(
-                fields=["game", "-created_at", "-id"],
+                fields=[*_IN_ORDER, "flags"],
                 name="orders_flagged",
                 condition=~Q(flags=""),
+            ),
+            models.Index(
+                fields=_IN_ORDER,
+                name="orders_unsettled",
+                condition=~Q(flags="") & Q(settled_at=None),
             ),
             models.Index(
                 fields=["game", "refund_state", "-created_at", "-id"],
@@ -191,14 +218,24 @@ class Order(OfGame):
             ),
             # Few among many: without it their list would walk over every sale.
             models.Index(
-                fields=["game", "-created_at", "-id"],
+                fields=_IN_ORDER,
                 name="orders_tests",
                 condition=Q(env="1") | Q(order_source=3),
+            ),
+            models.Index(
+                fields=["game", "order_source", "-created_at", "-id"],
+                name="orders_by_source",
+                condition=~Q(order_source=1),
             ),
         ]
 
     def __str__(self) -> str:
         return self.number
+
+    @property
+    def is_unsettled(self) -> bool:
+        """Say whether a person should still look at it."""
+        return bool(self.flags) and self.settled_at is None
 
     @property
     def flag_labels(self) -> list[str]:
@@ -209,6 +246,17 @@ class Order(OfGame):
     def is_test(self) -> bool:
         """Say whether it is never counted as a sale."""
         return self.env == Env.TEST or self.order_source == OrderSource.MARKETPLACE_TEST
+
+
+class Settlement(models.Model):
+    """Who settled an order's attention flags, and with which note; the order says when."""
+
+    order = models.OneToOneField(Order, models.CASCADE, primary_key=True)
+    settled_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    note = models.TextField(max_length=500)
+
+    def __str__(self) -> str:
+        return self.note
 
 
 class Delivery(Stateful):

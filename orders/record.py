@@ -21,6 +21,7 @@ from orders.models import (
     Env,
     Flag,
     Order,
+    Settlement,
     Verdict,
 )
 
@@ -162,7 +163,9 @@ def timeline(
     conflicts: Sequence[ConflictingCallback],
 ) -> list[Moment]:
     """Return what happened to an order, the newest first."""
+    settlement = getattr(order, "settlement", None)
     moments = [
+        *([_settlement_moment(order, settlement)] if settlement else []),
         Moment(
             order.created_at,
             _("Order received"),
@@ -178,6 +181,17 @@ def timeline(
 def next_attempt_at(work: Delivery | None) -> datetime | None:
     """Return when an order is due; nothing unless it waits."""
     return work.due_at if work and work.status == DeliveryStatus.WAITING else None
+
+
+def _settlement_moment(order: Order, settlement: Settlement) -> Moment:
+    return Moment(
+        order.settled_at or order.created_at,
+        _("Attention flags settled"),
+        "",
+        "success",
+        actor=settlement.settled_by.name,
+        note=settlement.note,
+    )
 
 
 def _attempt_moment(attempt: Attempt) -> Moment:

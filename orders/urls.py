@@ -3,8 +3,8 @@
 from django.urls import path
 
 from orders.endpoint import Callback
-from orders.views import config, orders, testing
-from permissions.access import public
+from orders.views import config, orders, search, testing
+from permissions.access import public, signed_in
 
 app_name = "orders"
 
@@ -20,4 +20,10 @@ urlpatterns = [
     path("games/<app_id>/config/test", testing.send, name="test-push"),
     path("games/<app_id>/orders", orders.order_list, name="order-list"),
     path("games/<app_id>/orders/<int:order_id>", orders.order_detail, name="order-detail"),
+    path("games/<app_id>/orders/<int:order_id>/settle", orders.settle, name="order-settle"),
+    path(
+        "search",
+        signed_in("it looks only into the mini games whose orders one may see")(search.find),
+        name="search",
+    ),
 ]

@@ -55,9 +55,27 @@ def can(user: Any, capability: Capability, on: MiniGame | Team | None = None) ->
     return capability in _held(grants_of(user), on)
 
 
+def can_somewhere(user: Any, capability: Capability) -> bool:
+    """Say whether a person may do this on any mini game or team at all."""
+    grants = grants_of(user)
+    held = (grants.everywhere, *grants.by_team.values(), *grants.by_game.values())
+    return any(capability in each for each in held)
+
+
 def visible_games(user: Any) -> QuerySet[MiniGame]:
     """Return the mini games on which a person may do anything at all."""
     return _visible(MiniGame.objects.select_related("team"), user, by_team="team_id")
+
+
+def games_with(user: Any, capability: Capability) -> QuerySet[MiniGame]:
+    """Return the mini games on which a person may do this."""
+    grants, games = grants_of(user), MiniGame.objects.select_related("team")
+    if capability in grants.everywhere:
+        return games
+    return games.filter(
+        Q(team_id__in=[pk for pk, held in grants.by_team.items() if capability in held])
+        | Q(pk__in=[pk for pk, held in grants.by_game.items() if capability in held])
+    )
 
 
 def visible_teams(user: Any) -> QuerySet[Team]:

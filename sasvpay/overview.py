@@ -10,8 +10,8 @@ from django.utils.functional import SimpleLazyObject
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
-from permissions.access import can, visible_games, visible_teams
-from permissions.matrix import Role
+from permissions.access import can, can_somewhere, visible_games, visible_teams
+from permissions.matrix import Capability, Role
 from permissions.models import MiniGame, Team, User
 from permissions.routes import demand_of
 from sasvpay import waiting
@@ -65,6 +65,7 @@ def _shell(request: HttpRequest) -> dict[str, Any]:
         "team": team,
         "nav": _menu(request, user, game, team),
         "role": _role(user, team),
+        "finds_orders": can_somewhere(user, Capability.ORDER_VIEW),
     }
 
 

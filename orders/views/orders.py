@@ -2,20 +2,26 @@
 
 from typing import Any
 
+from django.contrib import messages
+from django.db.models import Q
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
-from orders import filters, record
-from orders.forms import OrderSearchForm
+from orders import filters, record, settlement
+from orders.forms import OrderSearchForm, SettleForm
 from orders.models import DeliveryConfig, Order
 from orders.templatetags.delivery_state import capped
+from orders.totals import SUMMED, totals_of
 from permissions.access import ConsoleRequest, requires
 from permissions.matrix import Capability
 from permissions.models import MiniGame
 from sasvpay.kit import listing
+from sasvpay.kit.answers import go_to
 from sasvpay.kit.listing import ListingError
 
 
@@ -24,7 +30,7 @@ from sasvpay.kit.listing import ListingError
 def order_list(request: ConsoleRequest, game: MiniGame) -> HttpResponse:
     """List a mini game's orders, the newest first."""
     form = OrderSearchForm(request.GET, at=timezone.now())
-    context: dict[str, Any] = {"game": game, "form": form, "is_searched": _is_searched(form)}
+    context: dict[str, Any] = {"game": game, "form": form}
     status = 422
     if form.is_valid():
         try:
@@ -35,21 +41,20 @@ def order_list(request: ConsoleRequest, game: MiniGame) -> HttpResponse:
     return render(request, "orders/order_list.html", context, status=status)
 
 
-def _is_searched(form: OrderSearchForm) -> bool:
-    return any(form.data.get(name) for name in form.fields)
-
-
 def _found(request: ConsoleRequest, game: MiniGame, form: OrderSearchForm) -> dict[str, Any]:
     search = form.search()
     rows = search.rows(game)
     shown = rows.select_related("delivery", "item_version").defer("payload", "attach")
     page = listing.keyset_page(shown, request)
+    totals = totals_of(rows)
     return {
         "orders": page.rows,
+        "totals": totals,
+        "summed": SUMMED,
         "pager": {
             "newer_url": page.newer_url,
             "older_url": page.older_url,
-            "summary": _summary(listing.capped_count(rows)),
+            "summary": _summary(totals.orders),
         },
         "span": search.span,
         "last_shown": filters.last_shown(search.span),
@@ -65,7 +70,7 @@ def _summary(count: int) -> str:
 @require_safe
 def order_detail(request: ConsoleRequest, game: MiniGame, order_id: int) -> HttpResponse:
     """Show one order: what was paid, what was sent where, and what came of it."""
-    rows = Order.objects.select_related("delivery", "item_version__item")
+    rows = Order.objects.select_related("delivery", "item_version__item", "settlement__settled_by")
     order = get_object_or_404(rows, game=game, pk=order_id)
     return render(request, "orders/order_detail.html", {"game": game, **_told(order)})
 
@@ -79,6 +84,7 @@ def _told(order: Order) -> dict[str, Any]:
         "work": work,
         "item": order.item_version,
         "flags": record.flag_notes(order),
+        "settlement": getattr(order, "settlement", None),
         "attempts": attempts,
         "conflicts": conflicts,
         "timeline": record.timeline(order, attempts, conflicts),
@@ -88,3 +94,19 @@ def _told(order: Order) -> dict[str, Any]:
         "sent_body": record.sent_body(order, attempts[0].made.signature) if attempts else "",
         "payload_pretty": record.pretty(order.payload),
     }
+
+
+@requires(Capability.DELIVERY_RESEND)
+def settle(request: ConsoleRequest, game: MiniGame, order_id: int) -> HttpResponse:
+    """Ask what came of looking at an order's flags, and settle them."""
+    order = get_object_or_404(Order, ~Q(flags=""), game=game, pk=order_id)
+    is_sent = request.method == "POST"
+    form = SettleForm(request.POST if is_sent else None)
+    back = reverse("orders:order-detail", args=[game.app_id, order.pk])
+    if is_sent and form.is_valid():
+        note = form.cleaned_data["note"]
+        settlement.settle(order=order, note=note, by=request.user, at=timezone.now())
+        messages.success(request, _("The order's attention flags are settled."))
+        return go_to(request, back)
+    context = {"game": game, "order": order, "form": form, "back": back}
+    return render(request, "orders/settle.html", context, status=422 if is_sent else 200)

@@ -56,6 +56,7 @@ class Event(models.TextChoices):
     NOTIFICATION_ENABLED = "notification_enabled", _("Delivery notification switched on")
     NOTIFICATION_DISABLED = "notification_disabled", _("Delivery notification switched off")
     TEST_PUSH_SENT = "test_push_sent", _("Test notification sent")
+    ORDER_SETTLED = "order_settled", _("Attention flags of an order settled")
     ITEM_ADDED = "item_added", _("Item added")
     ITEM_EDITED = "item_edited", _("Item edited")
     DRAFT_DISCARDED = "draft_discarded", _("Draft discarded")

@@ -68,8 +68,10 @@
     form.classList.toggle("folded", !isOpen);
     button.setAttribute("aria-expanded", isOpen);
   };
-  on("click", "[data-unfold]", (button) =>
-    unfold(button.form, button, button.form.classList.contains("folded")));
+  on("click", "[data-unfold]", (button) => {
+    unfold(button.form, button, button.form.classList.contains("folded"));
+    button.form.querySelectorAll("details").forEach((more) => { more.open = true; });
+  });
   fold();
 
   // --- Toasts, copying.
@@ -184,7 +186,9 @@
     }
     if (key.ctrlKey || key.metaKey || key.altKey || key.target.matches("input, textarea, select")) return;
     if (modal?.open || !["/", "n"].includes(key.key)) return;
-    const found = find(`[aria-keyshortcuts="${key.key}"]`);
+    // A page's own search comes before the one in the top bar.
+    const means = `[aria-keyshortcuts="${key.key}"]`;
+    const found = find(`main ${means}`) || find(means);
     if (!found) return;
     key.preventDefault();
     if (key.key === "/") found.focus();

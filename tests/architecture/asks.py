@@ -108,8 +108,8 @@ def _callback_key(world: World) -> Any:
     )
 
 
-def _order(world: World) -> Any:
-    delivery = factories.DeliveryFactory(order__game=world.game)
+def _order(world: World, **facts: Any) -> Any:
+    delivery = factories.DeliveryFactory(order__game=world.game, **facts)
     return delivery.order
 
 
@@ -223,6 +223,9 @@ ASKS: dict[str, Callable[[World], Ask]] = {
     "orders:test-push": _after(_configured, lambda w: _posting(_game(w))),
     "orders:order-list": lambda w: _game(w) if _order(w) else Ask(),
     "orders:order-detail": lambda w: _game(w, order_id=_order(w).pk),
+    "orders:order-settle": lambda w: _game(
+        w, {"note": "A coupon."}, order_id=_order(w, order__flags="paid_nothing").pk
+    ),
     "items:item-list": lambda w: _game(w) if _version(w, "released") else Ask(),
     "items:item-detail": _item,
     "items:item-image": _picture,

@@ -43,6 +43,16 @@ PAGES = {
     "configuration, empty": ("operator", _of_game("config", game="new")),
     "orders": ("operator", _of_game("order-list")),
     "orders, own dates": ("operator", _of_game("order-list", tail="?period=custom")),
+    "orders, all filters": (
+        "operator",
+        _of_game("order-list", tail="?env=live&source=1&attention=any&refund=none&period=12m"),
+    ),
+    "find orders": ("platform_admin", lambda s: reverse("orders:search") + "?q=o_player"),
+    "find orders, nothing": ("operator", lambda s: reverse("orders:search") + "?q=nobody"),
+    "find orders, too long": (
+        "operator",
+        lambda s: reverse("orders:search") + "?q=" + "nobody" * 30,
+    ),
     "orders, none found": ("operator", _of_game("order-list", tail="?number=NOSUCH")),
     "orders, wrong dates": (
         "operator",

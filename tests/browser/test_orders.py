@@ -6,7 +6,8 @@ import pytest
 from django.urls import reverse
 from playwright.sync_api import expect
 
-from tests.browser.looks import NARROW, assert_fits, size
+from tests import factories
+from tests.browser.looks import NARROW, WIDE, assert_fits, assert_good_in_every_look, size
 
 pytestmark = pytest.mark.browser
 
@@ -17,13 +18,58 @@ def _list(scene, tail=""):
     return reverse("orders:order-list", args=[scene.selling.app_id]) + tail
 
 
-def test_an_order_is_found_by_number_with_the_keyboard_alone(scene, open_browser):
+def test_an_order_is_reached_from_any_page_with_the_keyboard_alone(scene, open_browser):
+    scene.sell(25)
+    page = open_browser(scene.people["operator"])
+    page.goto(reverse("home"))
+
+    page.keyboard.press("/")
+    expect(page.get_by_role("searchbox", name="Find an order")).to_be_focused()
+    page.keyboard.type("N00003")
+    page.keyboard.press("Enter")
+
+    expect(page.get_by_role("heading", level=1)).to_contain_text("N00003")
+
+    page.keyboard.press("/")
+    page.keyboard.type("o_player")
+    page.keyboard.press("Enter")
+
+    expect(page).to_have_url(re.compile("open_id=o_player&period=12m"))
+    expect(page.locator(SHOWN)).to_have_count(20)
+    expect(page.get_by_label("Player (OpenId)")).to_have_value("o_player")
+
+    page.keyboard.press("/")
+    page.keyboard.type("nobody")
+    page.keyboard.press("Enter")
+
+    expect(page.get_by_text("Nothing found")).to_be_visible()
+    expect(page.get_by_label("Order number or OpenId").last).to_have_value("nobody")
+
+
+def test_several_hits_are_offered_on_a_narrow_screen_too(scene, open_browser):
+    for game in (scene.selling, scene.new):
+        factories.DeliveryFactory(order__game=game, order__number="TWICE")
+    page = open_browser(scene.people["operator"])
+    size(page, NARROW)
+    page.goto(reverse("home"))
+
+    page.get_by_role("link", name="Find an order").click()
+    page.get_by_label("Order number or OpenId").last.fill("TWICE")
+    page.keyboard.press("Enter")
+
+    hits = page.get_by_role("region", name="Orders of this number")
+    expect(hits.locator(SHOWN)).to_have_count(2)
+    assert_good_in_every_look(page)
+    hits.get_by_role("link", name="TWICE").first.click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("TWICE")
+
+
+def test_an_order_is_found_by_its_exact_number_in_the_list(scene, open_browser):
     scene.sell(25)
     page = open_browser(scene.people["operator"])
     page.goto(_list(scene))
 
-    page.keyboard.press("/")
-    page.keyboard.type("N00003")
+    page.get_by_label("Order number", exact=True).fill("N00003")
     page.keyboard.press("Enter")
 
     expect(page.locator(SHOWN)).to_have_count(1)
@@ -37,6 +83,59 @@ def test_an_order_is_found_by_number_with_the_keyboard_alone(scene, open_browser
     expect(page.locator(SHOWN)).to_have_count(0)
     page.get_by_role("main").locator(".empty").get_by_role("link", name="Reset").click()
     expect(page.locator(SHOWN)).to_have_count(20)
+
+
+def test_rarer_filters_open_stay_open_and_are_counted(scene, open_browser):
+    scene.sell(3)
+    scene.sell_oddly()
+    page = open_browser(scene.people["operator"])
+    page.goto(_list(scene))
+    expect(page.get_by_label("Refund state")).to_be_hidden()
+
+    page.get_by_text("More filters").click()
+    page.get_by_label("Item ID").fill("gold_100")
+    page.keyboard.press("Enter")
+
+    expect(page.locator(SHOWN)).to_have_count(3)
+    expect(page.get_by_text("More filters (1)")).to_be_visible()
+    expect(page.get_by_label("Refund state")).to_be_visible()
+    expect(page.locator(".totals")).to_contain_text("$3.00")
+
+    page.get_by_label("Refund state").select_option("fully")
+    expect(page.get_by_text("No orders match")).to_be_visible()
+    expect(page.get_by_text("More filters (2)")).to_be_visible()
+
+
+def test_numbers_are_copied_with_one_click(scene, open_browser):
+    scene.sell(1)
+    page = open_browser(scene.people["operator"], permissions=["clipboard-read", "clipboard-write"])
+    page.goto(_list(scene))
+
+    for name, text in (("Copy N00000", "N00000"), ("Copy o_player", "o_player")):
+        page.get_by_role("button", name=name).click()
+        expect(page.locator("#toasts")).to_contain_text("Copied")
+        assert page.evaluate("navigator.clipboard.readText()") == text
+
+
+def test_flags_are_settled_in_a_dialog_and_leave_the_list_of_open_ones(scene, open_browser):
+    order = scene.sell_oddly()
+    page = open_browser(scene.people["senior_developer"])
+    page.goto(_list(scene, "?attention=open"))
+    page.get_by_role("link", name=order.number).click()
+
+    page.get_by_role("link", name="Settle").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Settle").click()
+    expect(dialog.get_by_role("alert")).to_be_visible()
+    assert_good_in_every_look(page)
+    size(page, WIDE)
+    dialog.get_by_label("Note").fill("A coupon.\nThe price was right.")
+    dialog.get_by_role("button", name="Settle").click()
+
+    expect(page.get_by_role("main")).to_contain_text("A coupon.")
+    expect(page.get_by_role("link", name="Settle")).to_have_count(0)
+    page.goto(_list(scene, "?attention=open"))
+    expect(page.get_by_text("No orders match")).to_be_visible()
 
 
 def test_older_and_newer_lead_through_all_orders_and_keep_the_filters(scene, open_browser):

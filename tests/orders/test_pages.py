@@ -1,6 +1,7 @@
 """Order record: what the list finds and refuses, and what an order's page tells."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import time_machine
@@ -16,10 +17,13 @@ from orders.models import (
     DeliveryStatus,
     Env,
     Flag,
+    Order,
     OrderSource,
+    RefundState,
     Verdict,
 )
 from orders.templatetags.delivery_state import capped
+from orders.totals import Totals, totals_of
 from tests.factories import (
     AT,
     DELIVERY_SECRET,
@@ -114,13 +118,25 @@ def test_a_time_range_selects_whole_days(client, game, asked, expected):
         ({"since": "2025-11-19", "until": "2026-11-09"}, "on or after 2025-11-20"),
         ({"since": "2026-11-10", "until": "2026-12-09"}, "2026-11-20 or earlier"),
         ({"since": "2026-11-10"}, "Give both dates"),
-        ({"since": "yesterday", "until": "2026-11-09"}, "Enter a valid date"),
-        ({"period": "century"}, "not one of the available choices"),
-        ({"state": "lost"}, "not one of the available choices"),
-        ({"env": "moon"}, "not one of the available choices"),
-        ({"number": "T" * 65}, "at most 64 characters"),
+        ({"since": "2025-11-19", "until": "2025-11-20"}, "on or after 2025-11-20"),
+        ({"since": "0001-01-01", "until": "9999-12-31"}, "on or after 2025-11-20"),
+        ({"since": "2026-11-10", "until": "9999-12-31"}, "2026-11-20 or earlier"),
+        ({"since": "yesterday", "until": "2026-11-09"}, "Enter a day that exists, as YYYY-MM-DD"),
+        ({"since": "2026-02-29", "until": "2026-11-09"}, "Enter a day that exists, as YYYY-MM-DD"),
+        ({"period": "century"}, "Choose one of these: Last 7 days, Today,"),
+        ({"state": "lost"}, "Waiting, Retrying, Sending, Delivered, Failed."),
+        ({"attention": "open unknown_item"}, "Not settled, Any flag, Unknown item,"),
+        ({"source": "4"}, "In game, Marketplace, Marketplace test."),
+        ({"source": "1 or 1=1"}, "In game, Marketplace, Marketplace test."),
+        ({"env": "moon"}, "Live and test, Live, Test."),
+        ({"refund": "x" * 10_000}, "Not refunded, Refund in progress,"),
+        ({"number": "T" * 10_000}, "at most 64 characters"),
+        ({"open_id": "o" * 10_000}, "at most 128 characters"),
+        ({"item": "i" * 10_000}, "at most 128 characters"),
         ({"number": "T\0"}, "Null characters"),
+        ({"open_id": "\0"}, "Null characters"),
         ({"before": "forged"}, "page link is not valid"),
+        ({"after": "9" * 10_000}, "page link is not valid"),
     ],
 )
 def test_a_wrong_filter_is_refused_in_words_and_shows_nothing(client, game, asked, words):
@@ -163,6 +179,95 @@ def test_the_environment_tells_sales_from_tests(client, game):
 
     assert numbers(show_list(client, game, env="live")) == ["live"]
     assert sorted(numbers(show_list(client, game, env="test"))) == ["env", "source"]
+
+
+# One order per line, and what finds it.
+KINDS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "player": {"open_id": "o_%"},
+    "item": {"product_id": "gem_1"},
+    "market": {"order_source": OrderSource.MARKETPLACE},
+    "unknown": {"flags": "unknown_item paid_nothing"},
+    "settled": {"flags": "price_differs", "settled_at": AT},
+    "processing": {"refund_state": RefundState.PROCESSING},
+    "fully": {"refund_state": RefundState.FULLY, "refunded_cents": 100},
+}
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ({"open_id": "o_%"}, {"player"}),
+        ({"open_id": " o_% "}, {"player"}),
+        ({"open_id": "o_"}, set()),
+        ({"item": "gem_1"}, {"item"}),
+        ({"item": "gem%"}, set()),
+        ({"item": "gem_"}, set()),
+        ({"number": "p%"}, set()),
+        ({"source": "1"}, KINDS.keys() - {"market"}),
+        ({"source": "2"}, {"market"}),
+        ({"source": "3"}, set()),
+        ({"attention": "any"}, {"unknown", "settled"}),
+        ({"attention": "open"}, {"unknown"}),
+        ({"attention": "price_differs"}, {"settled"}),
+        ({"attention": "paid_nothing"}, {"unknown"}),
+        ({"attention": "not_on_sale"}, set()),
+        ({"refund": "none"}, KINDS.keys() - {"processing", "fully"}),
+        ({"refund": "processing"}, {"processing"}),
+        ({"refund": "fully"}, {"fully"}),
+        ({"refund": "fully", "attention": "any"}, set()),
+        ({"item": "gem_1", "source": "1", "refund": "none", "env": "live"}, {"item"}),
+        ({"colour": "red", "_connector": "OR", "game__id": "1"}, set(KINDS)),
+    ],
+)
+def test_each_filter_selects_exactly_its_orders(client, game, asked, expected):
+    for number, facts in KINDS.items():
+        order(game, number, **facts)
+
+    response = show_list(client, game, **asked)
+
+    assert set(numbers(response)) == expected
+    rare = {"open_id", "item", "source", "env", "refund"} & asked.keys()
+    assert response.context["form"].rare_count == len(rare)
+
+
+def test_no_flag_is_found_by_the_word_of_another():
+    assert [(a, b) for a in Flag.values for b in Flag.values if a != b and a in b] == []
+
+
+def test_the_selection_is_added_up_without_its_tests(client, game):
+    order(game, "a", actual_price_cents=1250, refunded_cents=250)
+    order(game, "b", actual_price_cents=1000, created_at=AT - DAY * 6)
+    order(game, "test", actual_price_cents=70_000, env=Env.TEST)
+    order(game, "old", actual_price_cents=90_000, created_at=AT - DAY * 9)
+
+    response = show_list(client, game)
+
+    assert response.context["totals"] == Totals(3, 1, 2250, 250)
+    for words in ("$22.50", "$2.50", "Test orders, in no sum"):
+        assert words in response.content.decode()
+
+
+def test_many_orders_are_counted_and_not_added_up(game):
+    for number in ("a", "b", "c"):
+        order(game, number)
+    rows = Order.objects.all()
+
+    assert totals_of(rows, most=3) == Totals(3, 0, 300, 0)
+    assert totals_of(rows, most=2) == Totals(3)
+
+
+def test_a_page_link_keeps_its_filters_and_holds_for_no_other(client, game):
+    for index in range(21):
+        order(game, f"T{index:02}", open_id="o 1&2")
+    url = reverse("orders:order-list", args=[game.app_id])
+    older = show_list(client, game, open_id="o 1&2", period="12m").context["pager"]["older_url"]
+    token = older.rpartition("before=")[2]
+
+    assert numbers(client.get(older)) == ["T00"]
+    for other in ("", "open_id=o+1%262&", "open_id=o&period=12m&", "state=failed&period=12m&"):
+        assert client.get(f"{url}?{other}before={token}").status_code == 422
+    assert client.get(older.replace(game.app_id, MiniGameFactory().app_id)).status_code == 404
 
 
 def test_a_row_says_how_the_delivery_stands_and_what_to_look_at(client, game):

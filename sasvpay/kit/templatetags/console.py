@@ -90,6 +90,6 @@ def query(context: template.Context, **changes: Any) -> str:
 
 
 @register.inclusion_tag("_copy.html")
-def copy(text: object, label: str = "") -> dict[str, str]:
-    """Show an id with a button that copies it."""
-    return {"text": str(text), "label": label or _("Copy")}
+def copy(text: object, label: str = "", *, url: str = "", css: str = "") -> dict[str, str]:
+    """Show an id, as a link if there is a URL, with a button that copies it."""
+    return {"text": str(text), "label": label or _("Copy"), "url": url, "css": css}
