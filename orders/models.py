@@ -210,6 +210,11 @@ class Order(OfGame):
         """Say whether it is never counted as a sale."""
         return self.env == Env.TEST or self.order_source == OrderSource.MARKETPLACE_TEST
 
+    @property
+    def refundable_cents(self) -> int:
+        """Return what of it can still be refunded."""
+        return self.actual_price_cents - self.refunded_cents
+
 
 class Delivery(Stateful):
     """The work of delivering one order: when it is due, who holds it, how often it was tried."""
