@@ -29,8 +29,8 @@ _FLAGS: Final[Mapping[RefundFlag, tuple[Promise, Promise]]] = {
     ),
     RefundFlag.OTHER_PLAYER: (
         gettext_lazy(
-            "It names another player than the order does. It is counted all the same: it is money"
-            " of this order."
+            "It names another player than the order does. That alone does not keep it from being"
+            " counted: it is money of this order."
         ),
         gettext_lazy("Ask the superapp who got the money before you take back any item."),
     ),
@@ -75,7 +75,7 @@ def timeline(
     moments = [
         Moment(refund.initiated_at, _("The player asked for it"), "", "neutral"),
         *([_end(refund)] if refund.finished_at else []),
-        *(_heard(each.event) for each in told),
+        *(_heard(each.event) for each in reversed(told)),
         *(_refused(each) for each in conflicts),
     ]
     return sorted(moments, key=lambda moment: moment.at, reverse=True)

@@ -26,7 +26,7 @@ REFUND = {
 def refund(status="succeeded", **changes):
     """Return a payload; a refund that is processing is not finished."""
     finished = {"FinishedAt": 0} if status == "processing" else {}
-    return json.dumps(changed(REFUND, RefundStatus=status, **{**finished, **changes}))
+    return json.dumps(changed(REFUND, **{"RefundStatus": status, **finished, **changes}))
 
 
 def signed_refund(payload=None, **changes):

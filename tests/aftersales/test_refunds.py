@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from aftersales import refunds, tasks
 from aftersales.models import Refund, RefundEvent, RefundStatus
 from aftersales.refunds import Refunds
-from orders import envelope, intake
+from orders import envelope, intake, refunding
 from orders.intake import Outcome
 from orders.models import AwaitedOrder, ConflictingCallback, Order
 from tests.aftersales.reports import INITIATED, moment, refund, report_of, signed_refund
@@ -296,7 +296,7 @@ def test_the_sweep_attaches_what_two_who_did_not_see_each_other_left(paying):
 
 
 def test_a_refund_attaches_itself_when_the_order_came_without_seeing_it(paying, monkeypatch):
-    lock, looked = refunds.refunding.lock, []
+    lock, looked = refunding.lock, []
 
     def lock_and_lose(key):
         found = lock(key)
@@ -305,7 +305,7 @@ def test_a_refund_attaches_itself_when_the_order_came_without_seeing_it(paying, 
             OrderFactory(game=paying, number="T1")
         return found
 
-    monkeypatch.setattr(refunds.refunding, "lock", lock_and_lose)
+    monkeypatch.setattr(refunding, "lock", lock_and_lose)
 
     tell(paying)
 

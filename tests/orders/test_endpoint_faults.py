@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from orders import endpoint, envelope, refunding
 from orders.intake import Outcome, Purchases
 from orders.models import Delivery, Order
+from tests.aftersales.reports import REFUND, refund, signed_refund
 from tests.orders.callbacks import GOODS, assert_answer, post, purchase, signed
 
 
@@ -212,6 +213,9 @@ BODIES = st.one_of(
     ANY.map(lambda value: json.dumps(value).encode()),
     st.builds(lambda name, value: signed(**{name: value}), OUTER, ANY),
     st.builds(lambda name, value: signed(purchase(**{name: value})), INNER, ANY),
+    st.builds(
+        lambda name, value: signed_refund(refund(**{name: value})), st.sampled_from([*REFUND]), ANY
+    ),
     st.builds(signed, st.text(max_size=50)),
     st.builds(_with_byte, st.integers(0, len(signed()) - 1), st.integers(0, 255)),
 )
