@@ -5,7 +5,7 @@ from typing import Any, Final
 import msgspec
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter
 
-from orders.envelope import PURCHASE_EVENT, Envelope
+from orders.envelope import PURCHASE_EVENT, REFUND_EVENT, Envelope
 
 # The vector of the protocol; the key is 12345.
 EXAMPLE_PAYLOAD: Final = (
@@ -20,6 +20,18 @@ EXAMPLE: Final = {
     "PayModel": "1",
     "Payload": EXAMPLE_PAYLOAD,
     "PayEventSig": EXAMPLE_SIGNATURE,
+}
+
+REFUND_EXAMPLE: Final = {
+    "EventType": "event",
+    "Event": REFUND_EVENT,
+    "PayModel": "1",
+    "Payload": (
+        '{"OpenId":"o_test_openid","Env":"0","OutTradeNo":"T202501010001",'
+        '"RefundNo":"R202501020001","RefundAmount":100,"RefundStatus":"processing",'
+        '"Reason":"Bought by mistake","InitiatedAt":1735776000,"FinishedAt":0}'
+    ),
+    "PayEventSig": "06ac15f7185a2ce89a01f4f84ba70081040bfe006ec3e3aff4dc16133bb39067",
 }
 
 _ANSWER: Final = {
@@ -58,11 +70,12 @@ SCHEMA: Final[dict[str, Any]] = {
     "operation_id": "callback",
     "tags": ["callback"],
     "auth": [],
-    "summary": "Tell that a player has paid",
+    "summary": "Tell that a player has paid, or gets money back",
     "description": (
         '`PayEventSig` is `hex(hmac_sha256(key, Event + "&" + Payload))`, in lower case; the key'
         " is the mini game's callback key. The same order number makes one order, however often it"
-        " is told. 400, 401, 404, 405, 411, 413 and 415 count towards 600 a minute per address."
+        " is told. A refund may be told before its order and as often as it advances: `RefundStatus`"
+        " goes from `processing` to `succeeded` or `failed`, `FinishedAt` is 0 until then. 400, 401, 404, 405, 411, 413 and 415 count towards 600 a minute per address."
         " Repeat after 429, 500 and 503."
     ),
     "parameters": [
@@ -72,6 +85,7 @@ SCHEMA: Final[dict[str, Any]] = {
     "responses": {(status, "application/json"): _ANSWER for status in _ANSWERS},
     "examples": [
         OpenApiExample("A purchase (key 12345)", value=EXAMPLE, request_only=True),
+        OpenApiExample("A refund (key 12345)", value=REFUND_EXAMPLE, request_only=True),
         *(
             OpenApiExample(
                 f"{status} {code}",

@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 import aiohttp  # noqa: TID251 -- it plays the superapp, which calls the console and the demo receiver
 
 from orders import envelope
+from orders.simulated_refunds import Payload, Refunding, Refunds
 from sasvpay.kit import crypto
 
 SUCCESS: Final = (200, "0")
@@ -63,6 +64,7 @@ class Scenario:
     concurrency: int = 32
     duplicates: float = 0.2
     wrong_signatures: float = 0.0
+    refunds: float = 0.0
     give_up_seconds: float = 60.0
 
     def purchases(self) -> "Iterator[Purchase]":
@@ -73,6 +75,7 @@ class Scenario:
                 is_forged=_is_share(index, self.wrong_signatures),
                 # From the other end, so that a forged one is not always the doubled one.
                 copies=1 + _is_share(self.count - 1 - index, self.duplicates),
+                refund_turn=int(index * self.refunds) if _is_share(index, self.refunds) else None,
             )
 
 
@@ -87,6 +90,8 @@ class Purchase:
     number: str
     is_forged: bool
     copies: int
+    # The how-manieth refunded one it is, if it is refunded.
+    refund_turn: int | None = None
 
 
 @dataclass
@@ -96,6 +101,9 @@ class Tally:
     answers: Counter[Answered] = field(default_factory=Counter)
     latencies_ms: list[float] = field(default_factory=list)
     succeeded: set[str] = field(default_factory=set)
+    # Of each order what its refunds, all answered with success, add up to.
+    refunded: dict[str, int] = field(default_factory=dict)
+    refund_events: int = 0
     # Numbers with an answer that the protocol does not foresee for them.
     surprises: dict[str, Answered] = field(default_factory=dict)
     finished: int = 0
@@ -112,6 +120,7 @@ class Superapp:
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
         self.tally = Tally()
+        self._refunds = Refunds(began=int(time.time()))
 
     async def run(self) -> None:
         """Send everything, and return when all was answered or given up."""
@@ -131,6 +140,8 @@ class Superapp:
 
     async def _buy(self, session: aiohttp.ClientSession, purchase: Purchase) -> None:
         body = self._body(purchase)
+        refunding = self._refunding(purchase)
+        await self._tell(session, refunding.before)
         last = await asyncio.gather(
             *(self._send_until_answered(session, body) for _copy in range(purchase.copies))
         )
@@ -140,7 +151,23 @@ class Superapp:
         for answered in last:
             if answered != expected:
                 self.tally.surprises[purchase.number] = answered
+        await self._tell(session, refunding.after)
+        if refunding.refunded_cents and purchase.number in self.tally.succeeded:
+            self.tally.refunded[purchase.number] = refunding.refunded_cents
         self.tally.finished += 1
+
+    def _refunding(self, purchase: Purchase) -> Refunding:
+        if purchase.refund_turn is None or purchase.is_forged:
+            return Refunding()
+        return self._refunds.of(self._payload(purchase), purchase.refund_turn)
+
+    async def _tell(self, session: aiohttp.ClientSession, refunds: Sequence[Payload]) -> None:
+        for payload in refunds:
+            body = self._signed(envelope.REFUND_EVENT, payload, self.scenario.key)
+            answered = await self._send_until_answered(session, body)
+            self.tally.refund_events += answered == SUCCESS
+            if answered != SUCCESS:
+                self.tally.surprises[payload["RefundNo"]] = answered
 
     async def _send_until_answered(self, session: aiohttp.ClientSession, body: bytes) -> Answered:
         deadline = time.monotonic() + self.scenario.give_up_seconds
@@ -165,11 +192,12 @@ class Superapp:
         return Answered(response.status, _code_of(content))
 
     def _body(self, purchase: Purchase) -> bytes:
-        payload = json.dumps(self._payload(purchase), ensure_ascii=False, separators=(",", ":"))
         key = crypto.new_secret() if purchase.is_forged else self.scenario.key
-        return envelope.build(
-            event=envelope.PURCHASE_EVENT, pay_model="simulated", payload=payload, secret=key
-        )
+        return self._signed(envelope.PURCHASE_EVENT, self._payload(purchase), key)
+
+    def _signed(self, event: str, content: Payload, key: str) -> bytes:
+        payload = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+        return envelope.build(event=event, pay_model="simulated", payload=payload, secret=key)
 
     def _payload(self, purchase: Purchase) -> dict[str, Any]:
         # By number, so that a repeated run with the same prefix sends the same content.

@@ -25,12 +25,15 @@ class Counts:
     stored: set[str] | None = None
     delivered: set[str] | None = None
     received: dict[str, int] | None = None
+    # What of each order was refunded: as it was told, and as the database says.
+    told_refunded: dict[str, int] = field(default_factory=dict)
+    refunded: dict[str, int] | None = None
     unasked: list[str] = field(default_factory=list)
 
     @property
     def is_settled(self) -> bool:
         """Say whether everything that was answered has arrived everywhere."""
-        return all(
+        return self.refunded in (None, self.told_refunded) and all(
             seen is None or self.answered <= set(seen)
             for seen in (self.stored, self.delivered, self.received)
         )
@@ -45,7 +48,13 @@ class Counts:
         ):
             if seen is not None:
                 found += _compare(name, self.answered, set(seen))
+        if self.refunded is not None:
+            found += _compare("refunded", _sums(self.told_refunded), _sums(self.refunded))
         return found
+
+
+def _sums(refunded: dict[str, int]) -> set[str]:
+    return {f"{number} by {cents}" for number, cents in refunded.items()}
 
 
 def _compare(name: str, answered: set[str], seen: set[str]) -> list[str]:
@@ -72,7 +81,8 @@ def count(superapp: Superapp, *, app_id: str, receiver: str, seconds: float) -> 
 
 def _ask(superapp: Superapp, *, app_id: str, receiver: str) -> Counts:
     scenario = superapp.scenario
-    counts = Counts(answered=superapp.tally.succeeded)
+    tally = superapp.tally
+    counts = Counts(answered=tally.succeeded, told_refunded=tally.refunded)
     try:
         _ask_database(counts, app_id=app_id, env=scenario.env, prefix=scenario.prefix)
     except (Error, MiniGame.DoesNotExist) as problem:
@@ -98,6 +108,9 @@ def _ask_database(counts: Counts, *, app_id: str, env: str, prefix: str) -> None
         status=DeliveryStatus.DELIVERED,
         order__delivery_status=DeliveryStatus.DELIVERED,
     )
+    counts.refunded = dict(
+        mine.filter(refunded_cents__gt=0).values_list("number", "refunded_cents")
+    )
     counts.stored = set(mine.values_list("number", flat=True))
     counts.delivered = set(delivered.values_list("order__number", flat=True))
 
@@ -118,5 +131,16 @@ def describe(superapp: Superapp, counts: Counts, *, say: Callable[[str], None]) 
         say(f"  {name:<28} {'not asked' if seen is None else f'{len(seen):,}':>8}")
     if counts.received:
         say(f"  {'notifications accepted':<28} {sum(counts.received.values()):>8,}")
+    if tally.refund_events:
+        _describe_refunds(tally.refund_events, counts, say=say)
     for each in counts.unasked:
         say(f"Not reached: {each}")
+
+
+def _describe_refunds(events: int, counts: Counts, *, say: Callable[[str], None]) -> None:
+    say(f"Refund events answered with success: {events:,}")
+    for name, seen in (("told", counts.told_refunded), ("in the database", counts.refunded)):
+        told = (
+            "not asked" if seen is None else f"{len(seen):,} orders, {sum(seen.values()):,} cents"
+        )
+        say(f"  {'refunded, ' + name:<28} {told}")

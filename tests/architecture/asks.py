@@ -113,6 +113,10 @@ def _order(world: World, **facts: Any) -> Any:
     return delivery.order
 
 
+def _refund(world: World) -> Any:
+    return factories.RefundFactory(order__game=world.game)
+
+
 def _version(world: World, status: str, **facts: Any) -> Any:
     return factories.ItemVersionFactory(
         item__game=world.game, status=status, changed_by=world.people["senior_developer"], **facts
@@ -226,6 +230,8 @@ ASKS: dict[str, Callable[[World], Ask]] = {
     "orders:order-settle": lambda w: _game(
         w, {"note": "A coupon."}, order_id=_order(w, order__flags="paid_nothing").pk
     ),
+    "aftersales:refund-list": _game,
+    "aftersales:refund-detail": lambda w: _game(w, refund_id=_refund(w).pk),
     "items:item-list": lambda w: _game(w) if _version(w, "released") else Ask(),
     "items:item-detail": _item,
     "items:item-image": _picture,

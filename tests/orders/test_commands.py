@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from io import StringIO
@@ -223,6 +224,26 @@ def test_simulate_agrees_when_everything_arrives(shop):
     # 15 are sent twice, none of them forged.
     assert ["200,", "0", "42"] in answers
     assert ["401,", "40101", "3"] in answers
+
+
+def test_simulate_refunds_early_by_halves_too_much_and_agrees_on_the_sums(shop):
+    DeliveryConfigFactory(game=shop)
+    Order.objects.all().delete()
+
+    with dispatching(), demo_receiver(key=DELIVERY_SECRET) as server:
+        shop.delivery_config.url = f"{server.address}/notify"
+        shop.delivery_config.save()
+        simulate(shop, server.address, count=12, refunds=1.0)
+
+    assert "All counts agree." in shop.said
+    assert "refunded, in the database    10 orders" in shop.said
+    states = Counter(Order.objects.values_list("refund_state", flat=True))
+    assert states == {"fully": 6, "partly": 4, "none": 2}
+
+
+def test_simulate_says_that_a_refund_is_missing(shop):
+    with pytest.raises(CommandError, match="answered with success but not refunded: X000000 by"):
+        simulate(shop, "", count=1, refunds=1.0, timeout=0.1, prefix="X", items="forgotten:0")
 
 
 def test_simulate_says_what_was_not_delivered(shop):

@@ -9,6 +9,7 @@ from django.utils import timezone
 from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
+from aftersales.models import Refund
 from orders import envelope
 from orders.models import ConflictingCallback, Delivery, Order
 from permissions import callback_keys
@@ -39,7 +40,9 @@ def test_callbacks_of_the_fixture_get_their_answers(client, game):
     assert sorted(stored) == ["T202501010001", "T202501010002", "T202501010003"]
     assert Order.objects.filter(env="1").count() == 1
     assert Delivery.objects.count() == 4
-    assert ConflictingCallback.objects.count() == 1
+    assert ConflictingCallback.objects.count() == 3
+    refunds = Refund.objects.order_by("number").values_list("status", "order__number")
+    assert list(refunds) == [("succeeded", "T202501010001"), ("succeeded", None)]
 
 
 def test_callback_is_stored_with_its_request_id(client, paying):

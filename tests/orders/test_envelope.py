@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from orders import callback_docs, envelope
 from orders.envelope import EnvelopeError
+from tests.aftersales.reports import refund
 from tests.orders.callbacks import GOODS, MISSING, PURCHASE, changed, purchase, signed
 
 KEY = "12345"
@@ -28,8 +29,9 @@ def test_sign_gives_the_vectors(payload, signature):
     assert envelope.sign(KEY, envelope.PURCHASE_EVENT, payload) == signature
 
 
-def test_example_of_the_document_is_the_vector():
-    told = envelope.parse_envelope(json.dumps(callback_docs.EXAMPLE).encode())
+@pytest.mark.parametrize("example", [callback_docs.EXAMPLE, callback_docs.REFUND_EXAMPLE])
+def test_examples_of_the_document_are_signed(example):
+    told = envelope.parse_envelope(json.dumps(example).encode())
 
     assert envelope.verify(KEY, told)
 
@@ -242,3 +244,55 @@ def test_parse_purchase_takes_many_braces_that_are_not_deep():
     payload = json.dumps(changed(PURCHASE, More=[{} for _ in range(100)]))
 
     assert envelope.parse_purchase(payload).open_id == "o_player"
+
+
+WRONG_SECONDS: list[Any] = [*WRONG_NUMBER[:-1], 1_735_776_000_000]
+WRONG_REFUND: dict[str, list[Any]] = {
+    "OpenId": WRONG["OpenId"],
+    "Env": WRONG["Env"],
+    "OutTradeNo": WRONG["OutTradeNo"],
+    "RefundNo": [*WRONG_TEXT, "", " ", "x" * 65],
+    "RefundAmount": [*WRONG_NUMBER, 0],
+    "RefundStatus": [*WRONG_TEXT, "", "Succeeded", "done"],
+    "Reason": [*WRONG_TEXT, "x" * 4097],
+    "InitiatedAt": [*WRONG_SECONDS, 0],
+    "FinishedAt": [*WRONG_SECONDS, 0],
+}
+
+
+@pytest.mark.parametrize(
+    ("field", "wrong"),
+    [(field, wrong) for field, values in WRONG_REFUND.items() for wrong in values],
+)
+def test_parse_refund_names_the_wrong_field(field, wrong):
+    with pytest.raises(EnvelopeError) as refusal:
+        envelope.parse_refund(refund(**{field: wrong}).replace("Infinity", "1e999"))
+
+    assert (refusal.value.code, refusal.value.status) == ("40002", 400)
+    assert refusal.value.message.startswith(f"Payload.{field}: ")
+
+
+def test_parse_refund_refuses_an_end_of_what_is_not_at_an_end():
+    with pytest.raises(EnvelopeError, match=r"Payload\.FinishedAt: must be 0 while processing"):
+        envelope.parse_refund(refund("processing", FinishedAt=1_735_776_000))
+
+
+@pytest.mark.parametrize(
+    "right",
+    [
+        {"Env": 1},
+        {"RefundNo": "x" * 64},
+        {"RefundNo": "退款 1/2"},
+        {"RefundAmount": 1},
+        {"RefundAmount": 10**9},
+        {"Reason": ""},
+        {"Reason": "=1+1\n😀"},
+        {"InitiatedAt": 1, "FinishedAt": envelope.MAX_SECONDS},
+        {"More": {"deep": [[1]]}},
+    ],
+)
+def test_parse_refund_takes(right):
+    told = envelope.parse_refund(refund(**right))
+
+    assert told.refund_no == right.get("RefundNo", "R1")
+    assert told.refund_amount == right.get("RefundAmount", 100)

@@ -1,4 +1,4 @@
-"""`manage.py simulate`: a superapp that sends purchases and then compares three counts."""
+"""`manage.py simulate`: a superapp that sends purchases and refunds, and then compares counts."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ DEFAULT_WARES = [Ware("gold_100", 100)]
 
 
 class Command(BaseCommand):
-    """Send purchases; fail if answers, database and receiver do not agree at the end."""
+    """Send purchases and refunds; fail if answers, database and receiver do not agree at the end."""
 
     help = (
         "Play the superapp: sign purchases, send them, compare answers, database and receiver."
@@ -44,6 +44,9 @@ class Command(BaseCommand):
             "--duplicates", type=float, default=0.2, help="share sent twice at once"
         )
         parser.add_argument("--wrong-signatures", type=float, default=0.0, help="share forged")
+        parser.add_argument(
+            "--refunds", type=float, default=0.0, help="share refunded: early, by halves, too much"
+        )
         parser.add_argument("--env", choices=["0", "1"], default="0", help="0: live, 1: test")
         parser.add_argument("--prefix", help="of the order numbers; default: new each time")
         parser.add_argument(
@@ -103,6 +106,7 @@ def _scenario(options: dict[str, Any]) -> Scenario:
         concurrency=options["concurrency"],
         duplicates=options["duplicates"],
         wrong_signatures=options["wrong_signatures"],
+        refunds=options["refunds"],
         give_up_seconds=options["timeout"],
     )
 
