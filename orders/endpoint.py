@@ -38,9 +38,12 @@ REFUSALS_A_MINUTE: Final = 600
 class Receiver(Protocol):
     """Parses and stores what one event tells of; the first name in settings.CALLBACK_HANDLERS.
 
-    Further names are functions `(parsed, *, at)` that are called after it with what is stored. They
-    are called again when a callback is repeated, so each does its work once however often it runs.
+    Further names are functions `(parsed, *, at)` that are called after it with what is stored and
+    was awaited. A repeated callback calls them again, so each does its work once however often it
+    runs.
     """
+
+    conflict: str
 
     def parse(self, callback: Authentic) -> Any:
         """Return the payload's content; raise EnvelopeError if it is not as agreed."""
@@ -66,7 +69,7 @@ class AlwaysJson(BaseContentNegotiation):
 
 
 class Callback(APIView):
-    """Takes what the superapp's payment backend tells: a player has paid."""
+    """Takes what the superapp's payment backend tells: a player has paid, or gets money back."""
 
     http_method_names = ["post"]
     authentication_classes = ()
@@ -78,13 +81,14 @@ class Callback(APIView):
 
     @extend_schema(**callback_docs.SCHEMA)
     def post(self, request: Request, app_id: str) -> Response:
-        """Store a paid order, once."""
+        """Store a paid order or a refund, once."""
         told = _told(request)
         callback = _proven(told, app_id, _request_id(request))
         self.is_proven = True
         outcome = _receive(callback, at=timezone.now())
         if outcome is Outcome.CONFLICT:
-            raise EnvelopeError("40901", 409, "This order number was stored with other content.")
+            receiver, _followers = _receivers()[callback.event]
+            raise EnvelopeError("40901", 409, receiver.conflict)
         if outcome is Outcome.FAILED:
             raise EnvelopeError("50001", 500, OUR_FAULT)
         return _answer(request, 200, "0", "Success", content="OK")
@@ -148,7 +152,7 @@ def _receive(callback: Authentic, *, at: datetime) -> Outcome:
     receiver, followers = _receivers()[callback.event]
     parsed = receiver.parse(callback)
     (outcome,) = receiver.store([parsed], at=at)
-    if outcome in (Outcome.STORED, Outcome.EQUAL):
+    if outcome is Outcome.AWAITED:
         for follow in followers:
             follow([parsed], at=at)
     return outcome

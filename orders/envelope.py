@@ -13,12 +13,19 @@ import msgspec
 from sasvpay.kit import crypto
 
 PURCHASE_EVENT: Final = "minigame_game_pay_goods_deliver_notify"
+REFUND_EVENT: Final = "minigame_game_pay_refund_notify"
 MAX_DEPTH: Final = 32
 MAX_NUMBER: Final = 10**9
+# The end of the year 2099: whoever tells milliseconds is told so.
+MAX_SECONDS: Final = 4_102_444_799
 
 _PLAIN: Final = r"[^\x00\ud800-\udfff]"
 _Label = Annotated[str, msgspec.Meta(pattern=rf"\A{_PLAIN}{{1,128}}\Z")]
+_Text = Annotated[str, msgspec.Meta(pattern=rf"\A{_PLAIN}{{0,4096}}\Z")]
 _Cents = Annotated[int, msgspec.Meta(ge=0, le=MAX_NUMBER)]
+_OpenId = Annotated[str, msgspec.Meta(pattern=rf"\A(?=[\s\S]*\S){_PLAIN}{{1,128}}\Z")]
+_Env = Literal["0", "1", 0, 1]
+_OrderNumber = Annotated[str, msgspec.Meta(pattern=r"\A[0-9A-Za-z_\-|*@]{1,64}\Z")]
 
 
 class EnvelopeError(Exception):
@@ -49,17 +56,32 @@ class Goods(msgspec.Struct, frozen=True, rename="pascal"):
     zone_id: Annotated[str, msgspec.Meta(pattern=rf"\A{_PLAIN}{{0,128}}\Z")]
     orig_price: _Cents
     actual_price: _Cents
-    attach: Annotated[str, msgspec.Meta(pattern=rf"\A{_PLAIN}{{0,4096}}\Z")]
+    attach: _Text
     order_source: Literal[1, 2, 3]
 
 
 class PurchasePayload(msgspec.Struct, frozen=True, rename="pascal"):
     """A paid order. Fields that are not known are ignored."""
 
-    open_id: Annotated[str, msgspec.Meta(pattern=rf"\A(?=[\s\S]*\S){_PLAIN}{{1,128}}\Z")]
-    env: Literal["0", "1", 0, 1]
-    out_trade_no: Annotated[str, msgspec.Meta(pattern=r"\A[0-9A-Za-z_\-|*@]{1,64}\Z")]
+    open_id: _OpenId
+    env: _Env
+    out_trade_no: _OrderNumber
     goods_info: Goods
+
+
+class RefundPayload(msgspec.Struct, frozen=True, rename="pascal"):
+    """How far a refund is. Times are unix seconds. Fields that are not known are ignored."""
+
+    open_id: _OpenId
+    env: _Env
+    out_trade_no: _OrderNumber
+    refund_no: Annotated[str, msgspec.Meta(pattern=rf"\A(?=[\s\S]*\S){_PLAIN}{{1,64}}\Z")]
+    refund_amount: Annotated[int, msgspec.Meta(ge=1, le=MAX_NUMBER)]
+    refund_status: Literal["processing", "succeeded", "failed"]
+    reason: _Text
+    initiated_at: Annotated[int, msgspec.Meta(ge=1, le=MAX_SECONDS)]
+    # Zero exactly while it is processing.
+    finished_at: Annotated[int, msgspec.Meta(ge=0, le=MAX_SECONDS)]
 
 
 _Struct = TypeVar("_Struct", bound=msgspec.Struct)
@@ -81,6 +103,15 @@ def parse_envelope(body: bytes) -> Envelope:
 def parse_purchase(payload: str) -> PurchasePayload:
     """Return the purchase that a payload tells of; raise EnvelopeError with 40001 or 40002."""
     return parse_payload(payload, PurchasePayload)
+
+
+def parse_refund(payload: str) -> RefundPayload:
+    """Return the refund that a payload tells of; raise EnvelopeError with 40001 or 40002."""
+    told = parse_payload(payload, RefundPayload)
+    if (told.refund_status == "processing") != (told.finished_at == 0):
+        wanted = "must be 0 while processing and the time of the end afterwards"
+        raise EnvelopeError("40002", 400, f"Payload.FinishedAt: {wanted}.")
+    return told
 
 
 def parse_payload(payload: str, kind: type[_Struct]) -> _Struct:

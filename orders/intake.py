@@ -25,6 +25,8 @@ class Outcome(Enum):
 
     STORED = "stored"
     EQUAL = "equal"
+    # Stored, now or before, and what came before it (`refunding.expect`) is to be told.
+    AWAITED = "awaited"
     CONFLICT = "conflict"
     # It alone could not be stored; the log says why.
     FAILED = "failed"
@@ -66,6 +68,8 @@ class Purchase(msgspec.Struct, frozen=True):
 
 class Purchases:
     """Receives the callback that a player has paid (settings.CALLBACK_HANDLERS)."""
+
+    conflict = "This order number was stored with other content."
 
     def parse(self, callback: Authentic) -> Purchase:
         """Return the purchase; raise EnvelopeError if the payload is not one."""
@@ -125,7 +129,9 @@ def _store(purchases: Sequence[Purchase], at: datetime) -> list[Outcome]:
     repeated = {p.key for p, is_new in zip(purchases, fresh, strict=True) if not is_new}
     stored = intake_sql.read_back(sorted(repeated)) if repeated else {}
     outcomes = [
-        Outcome.STORED if is_new else _compare(purchase, stored.get(purchase.key))
+        _new(is_awaited=new[purchase.key])
+        if is_new
+        else _compare(purchase, stored.get(purchase.key))
         for purchase, is_new in zip(purchases, fresh, strict=True)
     ]
     conflicts = [
@@ -142,11 +148,17 @@ def _row(purchase: Purchase) -> tuple[Any, ...]:
     return tuple(getattr(purchase, name) for name in intake_sql.ORDER)
 
 
+def _new(*, is_awaited: bool) -> Outcome:
+    return Outcome.AWAITED if is_awaited else Outcome.STORED
+
+
 def _compare(purchase: Purchase, stored: Mapping[str, Any] | None) -> Outcome:
     if stored is None:
         log.error("purchase_of_no_game", number=purchase.number)
         return Outcome.FAILED
-    return Outcome.CONFLICT if _differences(purchase, stored) else Outcome.EQUAL
+    if _differences(purchase, stored):
+        return Outcome.CONFLICT
+    return Outcome.AWAITED if stored["awaited"] else Outcome.EQUAL
 
 
 def _differences(purchase: Purchase, stored: Mapping[str, Any]) -> list[str]:

@@ -44,6 +44,11 @@ CONFLICT: Final = {
     "request_id": "text",
 }
 _STORED: Final = {**KEY, "id": "bigint", "delivery_status": "text"}
+# Whether something came before the order; costs no statement of its own.
+_AWAITED: Final = (
+    "exists (select 1 from orders_awaitedorder a where a.game_id = {order}.game_id"
+    " and a.env = {order}.env and a.number = {order}.number)"
+)
 # What makes a repeated number equal (decision 27), with the names of the protocol.
 COMPARED: Final = {
     "open_id": "OpenId",
@@ -86,7 +91,7 @@ left join orders_deliveryconfig config on config.game_id = i.game_id
 where true
 order by i.game_id, i.env, i.number
 on conflict (game_id, env, number) do nothing
-returning {", ".join(_STORED)}
+returning {", ".join(_STORED)}, {_AWAITED.format(order="orders_order")} as awaited
 """  # noqa: S608 -- our own names, no values
 _DELIVERIES: Final = """
 insert into orders_delivery (order_id, game_id, env, status, due_at, attempts, last_verdict)
@@ -94,8 +99,8 @@ select id, game_id, env, delivery_status, {now}, 0, '' from {rows}
 """
 
 
-def insert(orders: Sequence[Row], at: datetime) -> set[Key]:
-    """Store those ORDER rows that are new, each with its delivery; return their keys."""
+def insert(orders: Sequence[Row], at: datetime) -> dict[Key, bool]:
+    """Store those ORDER rows that are new, each with its delivery; say which were awaited."""
     sql, parameters = _ORDERS.format(rows=_rows(ORDER)), [_moment(at), *_parameters(orders)]
     if connection.vendor == "postgresql":
         owed = _DELIVERIES.format(now="statement_timestamp()", rows="stored")
@@ -107,21 +112,22 @@ def insert(orders: Sequence[Row], at: datetime) -> set[Key]:
             # SQLite has no insert within a statement; both are one transaction.
             now = "strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now')"
             cursor.execute(_DELIVERIES.format(now=now, rows=_rows(_STORED)), _parameters(stored))
-    return {(game_id, env, number) for game_id, env, number, *_ in stored}
+    return {(row[0], row[1], row[2]): bool(row[-1]) for row in stored}
 
 
 def read_back(keys: Sequence[Key]) -> dict[Key, dict[str, Any]]:
-    """Return of stored orders the id and what is compared."""
+    """Return of stored orders the id, what is compared, and whether they are awaited."""
     names = ("id", *COMPARED)
+    awaited = _AWAITED.format(order="o")
     with _cursor() as cursor:
         cursor.execute(
-            f"select o.game_id, o.env, o.number, {', '.join(f'o.{name}' for name in names)}"  # noqa: S608 -- our own names, no values
+            f"select o.game_id, o.env, o.number, {', '.join(f'o.{name}' for name in names)}, {awaited}"  # noqa: S608 -- our own names, no values
             f" from {_rows(KEY)} join orders_order o"
             " on o.game_id = i.game_id and o.env = i.env and o.number = i.number",
             _parameters(keys),
         )
         return {
-            (game_id, env, number): dict(zip(names, stored, strict=True))
+            (game_id, env, number): dict(zip((*names, "awaited"), stored, strict=True))
             for game_id, env, number, *stored in cursor.fetchall()
         }
 

@@ -149,7 +149,7 @@ class Order(OfGame):
     # Words of Flag, separated by spaces.
     flags = models.CharField(max_length=200, blank=True, default="")
     delivery_status = models.CharField(max_length=16, choices=DeliveryStatus.choices)
-    # Both are kept by `intake.note_refunds`: refunds themselves are of another app.
+    # Both are kept by `refunding.note`: refunds themselves are of another app.
     refunded_cents = models.BigIntegerField(default=0)
     refund_state = models.CharField(
         max_length=16, choices=RefundState.choices, default=RefundState.NONE
@@ -209,6 +209,11 @@ class Order(OfGame):
     def is_test(self) -> bool:
         """Say whether it is never counted as a sale."""
         return self.env == Env.TEST or self.order_source == OrderSource.MARKETPLACE_TEST
+
+    @property
+    def refundable_cents(self) -> int:
+        """Return what of it can still be refunded."""
+        return self.actual_price_cents - self.refunded_cents
 
 
 class Delivery(Stateful):
@@ -306,6 +311,22 @@ class ConflictingCallback(OfGame):
     class Meta:
         indexes: ClassVar = [
             models.Index(fields=["game", "-created_at"], name="orders_conflicts_newest"),
+        ]
+
+    def __str__(self) -> str:
+        return self.number
+
+
+class AwaitedOrder(OfGame):
+    """The number of an order that something came before: storing it tells that it is awaited."""
+
+    game = models.ForeignKey(MiniGame, models.PROTECT, related_name="+")
+    env = models.CharField(max_length=1, choices=Env.choices)
+    number = models.CharField(max_length=64)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["game", "env", "number"], name="orders_awaited_once"),
         ]
 
     def __str__(self) -> str:

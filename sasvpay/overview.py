@@ -36,6 +36,7 @@ GAME_MENU: Final = (
     Entry(_("Basic configuration"), "orders:config", "settings-2"),
     Entry(_("Virtual item management"), "items:item-list", "package"),
     Entry(_("Order record"), "orders:order-list", "receipt-text"),
+    Entry(_("After-sales record"), "aftersales:refund-list", "undo-2"),
 )
 REVIEW_MENU: Final = (Entry(_("Review queue"), "review-queue", "clipboard-check", waiting.count),)
 TEAM_MENU: Final = (Entry(_("Members"), "permissions:member-list", "users"),)

@@ -93,9 +93,13 @@ DELIVERY_RETRY_SECONDS: list[int] = env.list(
 # --- Wiring: who receives what, by name -------------------------------------------------------
 
 # For each event a class that parses and stores (orders.endpoint.Receiver), then functions that are
-# called with what is stored.
+# called with what is stored and was awaited.
 CALLBACK_HANDLERS = {
-    "minigame_game_pay_goods_deliver_notify": ["orders.intake.Purchases"],
+    "minigame_game_pay_goods_deliver_notify": [
+        "orders.intake.Purchases",
+        "aftersales.refunds.attach",
+    ],
+    "minigame_game_pay_refund_notify": ["aftersales.refunds.Refunds"],
 }
 # For each kind of job the function that does it.
 JOB_KINDS: dict[str, str] = {
@@ -265,6 +269,11 @@ CELERY_BEAT_SCHEDULE = {
     "heartbeat": {"task": "sasvpay.kit.tasks.beat", "schedule": 10.0, "options": {"expires": 10}},
     "switches": {
         "task": "orders.tasks.follow_switches",
+        "schedule": 10.0,
+        "options": {"expires": 10},
+    },
+    "early-refunds": {
+        "task": "aftersales.tasks.attach_missed",
         "schedule": 10.0,
         "options": {"expires": 10},
     },

@@ -36,4 +36,5 @@ urlpatterns = [
     path("", include("permissions.urls")),
     path("", include("items.urls")),
     path("", include("orders.urls")),
+    path("", include("aftersales.urls")),
 ]

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import factory
 from factory.django import DjangoModelFactory
 
+from aftersales.models import Refund, RefundStatus
 from items import release
 from items.models import ExemptionRequest, Item, ItemVersion, ReleaseRequest
 from orders.models import (
@@ -222,3 +223,28 @@ class DeliveryFactory(DjangoModelFactory):
     env = factory.SelfAttribute("order.env")
     status = DeliveryStatus.WAITING
     due_at = AT
+
+
+class RefundFactory(DjangoModelFactory):
+    """A refund of the whole order that succeeded, without its events and the order's sum."""
+
+    class Meta:
+        model = Refund
+
+    game = factory.SelfAttribute("order.game")
+    env = factory.SelfAttribute("order.env")
+    number = factory.Sequence(lambda n: f"R{n:012}")
+    order = factory.SubFactory(OrderFactory)
+    order_number = factory.SelfAttribute("order.number")
+    open_id = factory.SelfAttribute("order.open_id")
+    amount_cents = 100
+    status = RefundStatus.SUCCEEDED
+    reason = "Bought by a child"
+    initiated_at = AT
+    finished_at = AT
+    is_test = factory.SelfAttribute("order.is_test")
+    pay_model = "test"
+    payload = "{}"
+    request_id = "00000000-0000-4000-8000-000000000000"
+    created_at = AT
+    changed_at = AT

@@ -113,6 +113,10 @@ def _order(world: World) -> Any:
     return delivery.order
 
 
+def _refund(world: World) -> Any:
+    return factories.RefundFactory(order__game=world.game)
+
+
 def _version(world: World, status: str, **facts: Any) -> Any:
     return factories.ItemVersionFactory(
         item__game=world.game, status=status, changed_by=world.people["senior_developer"], **facts
@@ -224,6 +228,8 @@ ASKS: dict[str, Callable[[World], Ask]] = {
     "orders:order-list": lambda w: _game(w) if _order(w) else Ask(),
     "orders:order-export": lambda w: _game(w, {"format": "csv", "columns": ["number"]}),
     "orders:order-detail": lambda w: _game(w, order_id=_order(w).pk),
+    "aftersales:refund-list": _game,
+    "aftersales:refund-detail": lambda w: _game(w, refund_id=_refund(w).pk),
     "items:item-list": lambda w: _game(w) if _version(w, "released") else Ask(),
     "items:item-detail": _item,
     "items:item-image": _picture,

@@ -4,11 +4,14 @@ from datetime import timedelta
 
 from django.utils import timezone
 
+from aftersales.models import Refund
+from aftersales.refunds import Refunds
 from orders.models import ConflictingCallback, DeliveryAttempt, DeliveryStatus, TestPush
 from permissions import enablement, game_grants, invitations
 from permissions.matrix import Capability, HouseRole, TeamRole
 from permissions.models import Membership, User
 from tests import factories
+from tests.aftersales.reports import report_of
 
 LONG = "Supercalifragilisticexpialidocious_Supercalifragilisticexpialido"
 CHINESE = "星际迷航：无尽的冒险与传说之旅（豪华典藏版）"
@@ -114,6 +117,23 @@ class Scene:
         )
         return work.order
 
+    def refund_oddly(self):
+        """Return a refund that has everything a refund can have: flags, events, conflicts."""
+        began = int(self.at.timestamp()) - 3600
+        told = {"OutTradeNo": self.odd.number, "RefundNo": "ODD" + "9" * 61, "InitiatedAt": began}
+        for number in range(25):
+            self.tell_of_refund(OutTradeNo=f"N{number:05}", InitiatedAt=began - number)
+        self.tell_of_refund("processing", **told, Reason="附加" * 200, RefundAmount=10**9)
+        self.tell_of_refund(**told, Reason="附加" * 200, RefundAmount=10**9)
+        self.tell_of_refund("failed", **told, RefundAmount=7)
+        self.tell_of_refund(OutTradeNo="E" * 64, RefundNo="early", InitiatedAt=began)
+        return Refund.objects.get(number=told["RefundNo"])
+
+    def tell_of_refund(self, status="succeeded", **told):
+        told.setdefault("RefundNo", f"R{told['OutTradeNo']}")
+        told["FinishedAt"] = 0 if status == "processing" else told["InitiatedAt"] + 60
+        Refunds().store([report_of(self.selling, status, **told)], at=self.at)
+
     def push_failed(self):
         """Remember a test notification that was answered with a page."""
         TestPush.objects.create(
@@ -146,6 +166,7 @@ class Scene:
         self.deliver_to("http://127.0.0.1:9/" + "deep/" * 40)
         self.sell(25)
         self.odd = self.sell_oddly()
+        self.odd_refund = self.refund_oddly()
         self.push_failed()
         self.crowd(21)
         invitations.invite(

@@ -21,6 +21,10 @@ def _of_game(name, *, game="selling", tail=""):
     return lambda s: reverse(f"orders:{name}", args=[getattr(s, game).app_id]) + tail
 
 
+def _refunds(*, game="selling", tail=""):
+    return lambda s: reverse("aftersales:refund-list", args=[getattr(s, game).app_id]) + tail
+
+
 def _of_team(name):
     return lambda s: reverse(f"permissions:{name}", args=[s.team.pk])
 
@@ -52,6 +56,17 @@ PAGES = {
     "order": (
         "developer",
         lambda s: reverse("orders:order-detail", args=[s.selling.app_id, s.odd.pk]),
+    ),
+    "refunds": ("operator", _refunds()),
+    "refunds, wrong dates": (
+        "operator",
+        _refunds(tail="?period=custom&since=2026-02-02&until=2026-01-01"),
+    ),
+    "refunds, none found": ("operator", _refunds(tail="?number=NOSUCH")),
+    "refunds, empty": ("developer", _refunds(game="new")),
+    "refund": (
+        "developer",
+        lambda s: reverse("aftersales:refund-detail", args=[s.selling.app_id, s.odd_refund.pk]),
     ),
     "members": ("team_admin", _of_team("member-list")),
     "review queue": ("reviewer", _plain("review-queue")),

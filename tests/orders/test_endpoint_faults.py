@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from orders import endpoint, envelope
+from orders import endpoint, envelope, refunding
 from orders.intake import Outcome, Purchases
 from orders.models import Delivery, Order
 from tests.orders.callbacks import GOODS, assert_answer, post, purchase, signed
@@ -65,14 +65,16 @@ def test_faults_of_ours_are_answered_and_logged(
         assert caplog.records
 
 
-def test_followers_are_called_with_what_is_stored_and_repeated(client, paying, receivers):
+def test_followers_are_called_with_what_was_awaited_and_repeated(client, paying, receivers):
+    refunding.expect((paying.pk, "0", "T1"))
     seen: list[str] = []
     receivers[envelope.PURCHASE_EVENT] = (
         Purchases(),
         [lambda parsed, *, at: seen.extend(one.number for one in parsed)],
     )
 
-    for body in (signed(), signed(), signed(purchase(Quantity=2))):
+    others = signed(purchase(Quantity=2)), signed(purchase(OutTradeNo="T2"))
+    for body in (signed(), signed(), *others):
         post(client, paying, body)
 
     assert seen == ["T1", "T1"]

@@ -19,7 +19,7 @@ from tests.factories import (
 )
 from tests.orders.callbacks import purchase_of
 
-STORED, EQUAL, CONFLICT, FAILED = Outcome
+STORED, EQUAL, AWAITED, CONFLICT, FAILED = Outcome
 
 
 @pytest.fixture
