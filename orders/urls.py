@@ -3,7 +3,7 @@
 from django.urls import path
 
 from orders.endpoint import Callback
-from orders.views import config, orders, search, testing
+from orders.views import config, exports, orders, search, testing
 from permissions.access import public, signed_in
 
 app_name = "orders"
@@ -19,6 +19,7 @@ urlpatterns = [
     path("games/<app_id>/config/key", config.rotate_key, name="key-rotate"),
     path("games/<app_id>/config/test", testing.send, name="test-push"),
     path("games/<app_id>/orders", orders.order_list, name="order-list"),
+    path("games/<app_id>/orders/export", exports.order_export, name="order-export"),
     path("games/<app_id>/orders/<int:order_id>", orders.order_detail, name="order-detail"),
     path("games/<app_id>/orders/<int:order_id>/settle", orders.settle, name="order-settle"),
     path(

@@ -15,6 +15,7 @@ from permissions.matrix import Capability, Role
 from permissions.models import MiniGame, Team, User
 from permissions.routes import demand_of
 from sasvpay import waiting
+from sasvpay.kit import export_pages
 
 # The switcher lists so many; whoever sees more finds the rest through the teams.
 GAMES_SHOWN: Final = 50
@@ -67,6 +68,7 @@ def _shell(request: HttpRequest) -> dict[str, Any]:
         "nav": _menu(request, user, game, team),
         "role": _role(user, team),
         "finds_orders": can_somewhere(user, Capability.ORDER_VIEW),
+        "export": export_pages.awaited(request),
     }
 
 

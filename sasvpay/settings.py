@@ -198,6 +198,7 @@ CALLBACK_HANDLERS = {
 JOB_KINDS: dict[str, str] = {
     "items.preview": "items.importing.run_preview",
     "items.import": "items.importing.run_import",
+    "orders.export": "orders.export.ORDERS",
 }
 
 # --- Django -----------------------------------------------------------------------------------
@@ -365,6 +366,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "sasvpay.kit.tasks.restart_jobs",
         "schedule": 10.0,
         "options": {"expires": 10},
+    },
+    "exports": {
+        "task": "sasvpay.kit.tasks.remove_expired_exports",
+        "schedule": 600.0,
+        "options": {"expires": 600},
     },
     "heartbeat": {"task": "sasvpay.kit.tasks.beat", "schedule": 10.0, "options": {"expires": 10}},
     "switches": {

@@ -5,7 +5,7 @@ from django.views.i18n import set_language
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from permissions.access import public, signed_in
-from sasvpay import views
+from sasvpay import exports, views
 
 PROBE = "a probe has no account, and learns nothing but health"
 API = "the protocol is no secret, and a partner's engineers read it"
@@ -28,6 +28,10 @@ urlpatterns = [
     ),
     path("games/<app_id>/payment", views.payment, name="payment"),
     path("review", views.review_queue, name="review-queue"),
+    path("exports", signed_in(exports.OWN)(exports.export_list), name="export-list"),
+    path("exports/latest", signed_in(exports.OWN)(exports.latest), name="export-latest"),
+    path("exports/<int:pk>/file", signed_in(exports.OWN)(exports.download), name="export-file"),
+    path("exports/<int:pk>/again", signed_in(exports.OWN)(exports.again), name="export-again"),
     path("", include("permissions.account_urls")),
     path("", include("permissions.urls")),
     path("", include("items.urls")),

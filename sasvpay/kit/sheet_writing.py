@@ -26,7 +26,7 @@ _DIMENSION: Final = re.compile(rb"<dimension [^>]*/>")
 _STYLE: Final = re.compile(r'<col [^>]*style="(\d+)" min="(\d+)"')
 # What XML 1.0 cannot hold, and the escapes that Excel would read as such.
 _UNWRITABLE: Final = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_EXCEL_ESCAPE: Final = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")
+EXCEL_ESCAPE: Final = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")
 _HEADING_FILL: Final = "DCE6F1"
 _EXAMPLE_COLOUR: Final = "808080"
 
@@ -170,5 +170,5 @@ def _cell(place: str, value: Any, style: str) -> str:
 
 def written(text: str) -> str:
     """Return a text as it stands in a sheet: markup and what XML cannot hold escaped."""
-    whole = _EXCEL_ESCAPE.sub("_x005F_", text)
+    whole = EXCEL_ESCAPE.sub("_x005F_", text)
     return escape(_UNWRITABLE.sub(lambda match: f"_x{ord(match[0]):04X}_", whole))

@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from sasvpay.kit import heartbeat, jobs, mail
+from sasvpay.kit import exporting, heartbeat, jobs, mail
 
 
 @shared_task
@@ -17,6 +17,12 @@ def restart_jobs() -> None:
     """Announce the jobs that lost their worker or were never announced."""
     for job_id in jobs.requeue_lost(at=timezone.now()):
         run_job.delay(job_id=job_id)
+
+
+@shared_task
+def remove_expired_exports() -> None:
+    """Delete the files of exports whose link expired."""
+    exporting.remove_expired(at=timezone.now())
 
 
 @shared_task

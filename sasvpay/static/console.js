@@ -157,6 +157,8 @@
     click.preventDefault();
     modal.close();
   });
+  // Its answer is a file: the page below stays, and the dialog has done its work.
+  on("submit", "#modal [data-downloads]", () => setTimeout(() => modal.close()));
   modal?.addEventListener("close", () => modal.replaceChildren());
   if (!modal?.open) find("main [aria-invalid=true]")?.focus();
 

@@ -40,6 +40,8 @@ def _send(client, world, ask, route_name, method, person):
     url = reverse(route_name, kwargs=ask.kwargs)
     before = snapshot()
     response = client.get(url) if method == "GET" else client.post(url, ask.body or {})
+    # What is a file is closed once it was read.
+    b"".join(response)
     return response, before, snapshot()
 
 

@@ -1,0 +1,77 @@
+"""The order sheet: its columns, and the rows that a filter of the order record selects."""
+
+from datetime import datetime
+
+from django.http import QueryDict
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from orders.forms import OrderSearchForm
+from orders.models import DeliveryStatus, Env, Flag, OrderSource, RefundState
+from permissions.matrix import Capability
+from permissions.models import MiniGame
+from sasvpay.kit.audit import Event
+from sasvpay.kit.export_columns import Column, Kind, label, labels
+from sasvpay.kit.exporting import Export, Selection
+from sasvpay.kit.listing import ListingError
+
+
+def columns() -> list[Column]:
+    """Return the columns of the order sheet."""
+    return [
+        Column("number", _("Order number"), "number", Kind.ID, 26),
+        Column("received", _("Received"), "created_at", Kind.TIME, 30),
+        Column("env", _("Environment"), label("env", Env.choices), Kind.LABEL, 13),
+        Column("open_id", _("Player (OpenId)"), "open_id", Kind.ID, 36),
+        Column("item_id", _("Item ID"), "product_id", Kind.ID, 20),
+        Column("item", _("Item"), "item_version__name", Kind.TEXT, 24),
+        Column("quantity", _("Quantity"), "quantity", Kind.INTEGER, 10),
+        Column("zone", _("Zone"), "zone_id", Kind.ID, 10),
+        Column("original", _("Original price"), "orig_price_cents", Kind.MONEY, 20),
+        Column("paid", _("Paid"), "actual_price_cents", Kind.MONEY, 14),
+        Column("refunded", _("Refunded"), "refunded_cents", Kind.MONEY, 16),
+        Column("refund", _("Refund state"), label("refund_state", RefundState.choices), Kind.LABEL),
+        Column("source", _("Source"), label("order_source", OrderSource.choices), Kind.LABEL),
+        Column("pay_model", _("Payment method"), "pay_model"),
+        Column(
+            "delivery", _("Delivery"), label("delivery_status", DeliveryStatus.choices), Kind.LABEL
+        ),
+        Column("flags", _("Attention"), labels("flags", Flag.choices), Kind.LABEL, 24),
+        Column("attempts", _("Attempts"), "delivery__attempts", Kind.INTEGER, 10, is_usual=False),
+        Column(
+            "delivered", _("Delivered at"), "delivery__delivered_at", Kind.TIME, 30, is_usual=False
+        ),
+        Column("attach", _("Attach"), "attach", width=24, is_usual=False),
+        Column("request", _("Request ID"), "request_id", Kind.LABEL, 38, is_usual=False),
+    ]
+
+
+def select(game: MiniGame, asked: QueryDict, at: datetime) -> Selection:
+    """Return the orders that a query string selects, those that came until a moment.
+
+    Raises ListingError for what the order record refuses too.
+    """
+    form = OrderSearchForm(asked, at=at)
+    if not form.is_valid():
+        raise ListingError(
+            " ".join(str(error) for errors in form.errors.values() for error in errors)
+        )
+    search = form.search()
+    return Selection(search.rows(game).filter(created_at__lte=at), search.span)
+
+
+def game_of(subject: str) -> MiniGame:
+    """Return the mini game that a job is about."""
+    return MiniGame.objects.select_related("team").get(app_id=subject.removeprefix("game:"))
+
+
+ORDERS = Export(
+    kind="orders.export",
+    name="orders",
+    title=gettext_lazy("Orders"),
+    event=Event.ORDERS_EXPORTED,
+    capability=Capability.ORDER_EXPORT,
+    columns=columns,
+    select=select,
+    place=game_of,
+)

@@ -1,0 +1,101 @@
+"""A person's exports of all lists: how far they are, their files, and one more try."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.http import HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from permissions.access import ConsoleRequest, can
+from permissions.matrix import Capability
+from permissions.models import MiniGame
+from sasvpay.kit import export_pages, exporting
+from sasvpay.kit.answers import go_to
+from sasvpay.kit.exporting import Export, Wanted
+from sasvpay.kit.models import Job
+
+OWN: Final = "whoever asked for an export sees it, and nobody else"
+PER_PAGE: Final = 20
+
+
+@dataclass(frozen=True)
+class Line:
+    """One export as the list shows it."""
+
+    job: Job
+    export: Export
+    wanted: Wanted
+    game: str
+    is_ready: bool
+
+    @property
+    def is_running(self) -> bool:
+        """Say whether it is still being made."""
+        return not self.job.error and not self.job.expires_at
+
+
+@require_safe
+def export_list(request: ConsoleRequest) -> HttpResponse:
+    """List a person's exports, the newest first."""
+    page = Paginator(exporting.mine(request.user), PER_PAGE).get_page(request.GET.get("page"))
+    lines = [_line(job) for job in page]
+    context = {
+        "page": page,
+        "lines": lines,
+        "zone": timezone.get_current_timezone_name(),
+        "is_running": any(line.is_running for line in lines),
+    }
+    return render(request, "sasvpay/export_list.html", context)
+
+
+def _line(job: Job) -> Line:
+    return Line(
+        job=job,
+        export=exporting.export_of(job),
+        wanted=exporting.wanted_by(job),
+        game=job.subject.removeprefix("game:"),
+        is_ready=exporting.is_ready(job, at=timezone.now()),
+    )
+
+
+@require_safe
+def latest(request: ConsoleRequest) -> HttpResponse:
+    """Tell how far the export is that this session waits for."""
+    return render(request, "_export_status.html", {"job": export_pages.awaited(request)})
+
+
+@require_safe
+def download(request: ConsoleRequest, pk: int) -> HttpResponseBase:
+    """Answer with the file, for whoever asked for it and may still export that."""
+    job, export, game = _allowed(request, pk)
+    file = exporting.open_file(job, at=timezone.now())
+    name = f"{export.name}_{game.app_id}"
+    return export_pages.sent(file, name, exporting.wanted_by(job))
+
+
+@require_POST
+def again(request: ConsoleRequest, pk: int) -> HttpResponse:
+    """Try once more what failed or expired, with the filter as it was."""
+    job, export, game = _allowed(request, pk)
+    wanted = exporting.wanted_by(job)
+    export_pages.announce(
+        request, exporting.later(export, place=game, wanted=wanted, by=request.user)
+    )
+    messages.success(request, _("The file is being made. You may leave this page."))
+    return go_to(request, reverse("export-list"))
+
+
+def _allowed(request: ConsoleRequest, pk: int) -> tuple[Job, Export, MiniGame]:
+    job = get_object_or_404(exporting.mine(request.user), pk=pk)
+    export = exporting.export_of(job)
+    game = get_object_or_404(MiniGame, app_id=job.subject.removeprefix("game:"))
+    if not can(request.user, Capability(export.capability), game):
+        raise PermissionDenied(export.capability)
+    return job, export, game

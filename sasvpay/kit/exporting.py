@@ -1,0 +1,238 @@
+"""Exports: exactly what a filter selects, as a file at once, or made by a job and fetched by a link.
+
+The link is for the person who asked, and for a week. Files lie in the default storage under names
+that nobody can guess; what is left of a worker that died is deleted by its successor.
+"""
+
+import secrets
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import IO, TYPE_CHECKING, Any, Final
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.files.base import File
+from django.core.files.storage import default_storage
+from django.db import transaction
+from django.http import QueryDict
+from django.utils import timezone, translation
+from django.utils.functional import Promise
+from django.utils.module_loading import import_string
+from django.utils.translation import gettext as _
+
+from sasvpay.kit import audit, export_rows, jobs
+from sasvpay.kit.audit import Event
+from sasvpay.kit.errors import DomainError
+from sasvpay.kit.export_columns import Column, Format
+from sasvpay.kit.jobs import Progress
+from sasvpay.kit.listing import Range
+from sasvpay.kit.models import Job
+from sasvpay.kit.sheet_streaming import CsvWriter, Writer, XlsxWriter
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
+KEPT_FOR: Final = timedelta(days=7)
+_SUFFIX: Final = ".export"
+_WRITERS: Final = {Format.CSV: CsvWriter, Format.XLSX: XlsxWriter}
+
+
+class ExportRunningError(DomainError):
+    """A person's exports are made one at a time."""
+
+    code = "export_running"
+
+
+class ExportGoneError(DomainError):
+    """There is no file (yet, or any more)."""
+
+    code = "export_gone"
+    status = 410
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What a filter selects."""
+
+    rows: "QuerySet[Any]"
+    span: Range
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a person asked for: the filter as a query string, and when, so that it never slides."""
+
+    query: str
+    columns: Sequence[str]
+    format: Format
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Export:
+    """A list that can be exported. settings.JOB_KINDS names it: called, it does a job."""
+
+    kind: str
+    name: str
+    title: str | Promise
+    event: Event
+    # Whoever lost it meanwhile does not get the file.
+    capability: str
+    # In the language of the moment.
+    columns: Callable[[], Sequence[Column]]
+    # From a place, a query string and a moment; raises ListingError for a wrong one.
+    select: Callable[[Any, QueryDict, datetime], Selection]
+    # The place that a job's subject names.
+    place: Callable[[str], Any]
+    moment: str = "created_at"
+
+    def __call__(self, job: Job, progress: Progress) -> Mapping[str, Any]:
+        """Make the file of a job."""
+        wanted, place = wanted_by(job), self.place(job.subject)
+        name = f"exports/{secrets.token_hex(24)}.{wanted.format}"
+        # Written down before the file is: a successor finds what to delete.
+        Job.objects.filter(pk=job.pk).update(result_file=name)
+        if job.result_file:
+            default_storage.delete(job.result_file.name)
+        with translation.override(job.params["language"]), tempfile.TemporaryFile() as file:
+            rows = self.write(file, place, wanted, progress)
+            result = {"rows": rows, "bytes": file.tell()}
+            file.seek(0)
+            default_storage.save(name, File(file))
+        if not _keep(self, job, name, result, place):
+            default_storage.delete(name)
+        return result
+
+    def write(
+        self, file: IO[bytes], place: Any, wanted: Wanted, progress: Progress | None = None
+    ) -> int:
+        """Write exactly the rows that the filter selected at that moment, and count them."""
+        rows = self.select(place, QueryDict(wanted.query), wanted.at).rows
+        columns = [column for column in self.columns() if column.name in wanted.columns]
+        writer: Writer = _WRITERS[wanted.format](file, columns, str(self.title))
+        total = rows.count() if progress else 0
+        done = 0
+        for chunk in export_rows.chunks(rows, self.moment):
+            if progress:
+                progress.report(done=done, total=total)
+            for block, count in export_rows.blocks(chunk, columns, wanted.format):
+                writer.write(block)
+                done += count
+        writer.close()
+        return done
+
+
+def now(export: Export, *, place: Any, wanted: Wanted, by: Any) -> IO[bytes]:
+    """Return the file, to be read from its beginning."""
+    file = tempfile.TemporaryFile()  # noqa: SIM115 -- the answer closes it
+    try:
+        rows = export.write(file, place, wanted)
+        with transaction.atomic():
+            _remember(export, wanted, rows, place=place, by=by, at=wanted.at)
+    except BaseException:
+        file.close()
+        raise
+    file.seek(0)
+    return file
+
+
+@transaction.atomic
+def later(export: Export, *, place: Any, wanted: Wanted, by: Any) -> Job:
+    """Have the file made; the job is to be announced after the commit.
+
+    Raises ExportRunningError while another one of the same person is being made.
+    """
+    get_user_model().objects.select_for_update().get(pk=by.pk)
+    if unfinished(by).exists():
+        raise ExportRunningError(
+            _("Your previous export is still being made. Wait until it is done, then try again.")
+        )
+    return jobs.start(
+        kind=export.kind,
+        by=by,
+        subject=f"game:{place.app_id}",
+        at=wanted.at,
+        query=wanted.query,
+        columns=list(wanted.columns),
+        format=wanted.format.value,
+        asked_at=wanted.at.isoformat(),
+        language=translation.get_language() or settings.LANGUAGE_CODE,
+    )
+
+
+def wanted_by(job: Job) -> Wanted:
+    """Return what a job was asked for."""
+    asked = job.params
+    return Wanted(
+        query=asked["query"],
+        columns=asked["columns"],
+        format=Format(asked["format"]),
+        at=datetime.fromisoformat(asked["asked_at"]),
+    )
+
+
+def export_of(job: Job) -> Export:
+    """Return the list that a job exports."""
+    export: Export = import_string(settings.JOB_KINDS[job.kind])
+    return export
+
+
+def mine(user: Any) -> "QuerySet[Job]":
+    """Return a person's exports that were made in the background, the newest first."""
+    kinds = [kind for kind in settings.JOB_KINDS if kind.endswith(_SUFFIX)]
+    return Job.objects.filter(requested_by=user, kind__in=kinds).order_by("-pk")
+
+
+def unfinished(user: Any) -> "QuerySet[Job]":
+    """Return those of a person's exports that are being made."""
+    return mine(user).filter(status__in=[Job.Status.QUEUED, Job.Status.RUNNING])
+
+
+def is_ready(job: Job, *, at: datetime) -> bool:
+    """Say whether a file can be fetched."""
+    return job.expires_at is not None and at < job.expires_at
+
+
+def open_file(job: Job, *, at: datetime) -> "File[Any]":
+    """Return the file of a job. Raises ExportGoneError when there is none any more."""
+    if not is_ready(job, at=at):
+        raise ExportGoneError(_("This file is not there: it expired, or it is still being made."))
+    return job.result_file.open("rb")
+
+
+def remove_expired(*, at: datetime) -> int:
+    """Delete the files whose week is over, and say how many there were."""
+    expired = Job.objects.filter(expires_at__lte=at).exclude(result_file="")
+    for job in expired:
+        default_storage.delete(job.result_file.name)
+    return expired.filter(pk__in=[job.pk for job in expired]).update(result_file="")
+
+
+@transaction.atomic
+def _keep(export: Export, job: Job, name: str, result: Mapping[str, Any], place: Any) -> bool:
+    """Show the file to whoever asked, unless another worker took the job over."""
+    at = timezone.now()
+    kept = Job.objects.filter(pk=job.pk, result_file=name).update(
+        result=dict(result), expires_at=at + KEPT_FOR
+    )
+    if kept:
+        wanted, by = wanted_by(job), job.requested_by
+        _remember(export, wanted, result["rows"], place=place, by=by, at=at)
+    return bool(kept)
+
+
+def _remember(
+    export: Export, wanted: Wanted, rows: int, *, place: Any, by: Any, at: datetime
+) -> None:
+    audit.record(
+        export.event,
+        by=by,
+        target=place,
+        at=at,
+        filter=wanted.query,
+        columns=list(wanted.columns),
+        format=wanted.format.value,
+        rows=rows,
+    )
