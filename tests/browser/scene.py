@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
+from orders import rollup
 from orders.models import ConflictingCallback, DeliveryAttempt, DeliveryStatus, TestPush
 from permissions import enablement, game_grants, invitations
 from permissions.matrix import Capability, HouseRole, TeamRole
@@ -147,6 +148,7 @@ class Scene:
         self.sell(25)
         self.odd = self.sell_oddly()
         self.push_failed()
+        rollup.sweep(at=timezone.now())
         self.crowd(21)
         invitations.invite(
             team=self.team,

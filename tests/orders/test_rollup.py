@@ -46,11 +46,11 @@ def _days(game, **facts):
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("place", ["UTC", "America/New_York", "Asia/Shanghai"])
 def test_figures_equal_a_count_by_hand_after_any_order_of_events_and_sweeps(zone, seed, place):
     zone(place)
-    random = Random(f"{seed}{place}")
+    random = Random(f"{seed}{place}")  # noqa: S311 -- the same history in every run
     # Ends today: the dispatcher's clock is the database's. Goes over the end of summer time.
     start = timezone.now() - timedelta(days=30)
     history = History(random, [MiniGameFactory(), MiniGameFactory()], start)
@@ -218,8 +218,9 @@ def test_the_tasks_sweep(game):
 @pytest.mark.postgresql
 @pytest.mark.django_db(transaction=True)
 def test_sweeps_and_rebuilds_at_one_moment_agree_with_the_orders():
-    history = History(Random(7), [MiniGameFactory(), MiniGameFactory()], timezone.now())
-    history.at -= timedelta(days=20)
+    random = Random(7)  # noqa: S311 -- as above
+    start = timezone.now() - timedelta(days=20)
+    history = History(random, [MiniGameFactory(), MiniGameFactory()], start)
     for _event in range(40):
         history.go_on()
     at = timezone.now()
@@ -229,7 +230,7 @@ def test_sweeps_and_rebuilds_at_one_moment_agree_with_the_orders():
             lambda: rollup.sweep(at=at),
             lambda: refund_rollup.sweep(at=at),
             lambda: rollup.rebuild(at=at),
-            lambda: refund_rollup.rebuild(),
+            refund_rollup.rebuild,
         ]
         answers = together(*acts, *acts, *acts)
         assert [one for one in answers if isinstance(one, Exception)] == []
