@@ -93,6 +93,8 @@ class Refund(Stateful, OfGame):
                 name="aftersales_early",
                 condition=Q(order=None),
             ),
+            # What the daily figures have to look at again.
+            models.Index(fields=["changed_at"], name="aftersales_changed"),
         ]
 
     def __str__(self) -> str:
@@ -123,3 +125,21 @@ class RefundEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.refund_id}: {self.status}"
+
+
+class DailyRefunds(OfGame):
+    """What a mini game refunded of what was initiated on one day of the console's zone."""
+
+    game = models.ForeignKey(MiniGame, models.PROTECT, related_name="+", db_index=False)
+    is_test = models.BooleanField()
+    day = models.DateField()
+    refunds = models.IntegerField()
+    refunded_cents = models.BigIntegerField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["game", "is_test", "day"], name="aftersales_day_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.game_id}: {self.day}"

@@ -7,7 +7,7 @@ from typing import Any, Final
 from django.db import connection
 
 from orders.models import DeliveryStatus, Verdict
-from orders.pushes import LANE_SLOTS, LEASE, Lane, Result, Work
+from orders.pushes import LANE_SLOTS, LATE, LEASE, Lane, Result, Work
 
 # The status words and the lease, by name, for both statements.
 _WORDS: Final[Mapping[str, Any]] = {
@@ -15,6 +15,7 @@ _WORDS: Final[Mapping[str, Any]] = {
     "ok": Verdict.DELIVERED.value,
     "interrupted": Verdict.INTERRUPTED.value,
     "lease": LEASE,
+    "late": LATE,
 }
 
 # statement_timestamp() and not now(): now() stands still in a transaction, clock_timestamp() cannot
@@ -68,6 +69,12 @@ with result as materialized (
     %(decisive)s::bool[]
   ) result(order_id, attempt, verdict, detail, started_at, url, key_id, signature,
            status_code, answer, took_ms, pause, decisive)
+), late as (
+  insert into orders_lateoutcome (game_id, ordered_at)
+  select paid.game_id, paid.created_at
+  from result join orders_order paid on paid.id = result.order_id
+  where (result.verdict = %(ok)s or result.pause is null)
+    and paid.created_at < statement_timestamp() - %(late)s
 ), moved as (
   update orders_delivery delivery
   set status = case when result.verdict = %(ok)s then %(delivered)s

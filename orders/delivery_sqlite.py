@@ -17,10 +17,11 @@ from orders.models import (
     DeliveryKey,
     DeliveryStatus,
     Env,
+    LateOutcome,
     Order,
     Verdict,
 )
-from orders.pushes import LANE_SLOTS, LEASE, Lane, Result, Work
+from orders.pushes import LANE_SLOTS, LATE, LEASE, Lane, Result, Work
 
 
 def claim(slots: Mapping[Lane, int], limit: int) -> list[Work]:
@@ -101,6 +102,7 @@ def note(results: Sequence[Result], pauses: Sequence[timedelta | None]) -> None:
     ids = {result.order_id for result in results}
     status = Delivery.objects.filter(pk=OuterRef("pk")).values("status")
     Order.objects.filter(pk__in=ids).update(delivery_status=Subquery(status))
+    _tell_late(ids, now)
     _keep_attempts(results)
 
 
@@ -116,6 +118,14 @@ def _move(result: Result, pause: timedelta | None, now: datetime) -> None:
         row.filter(mine).update(status=DeliveryStatus.FAILED, **common)
     else:
         row.filter(mine).update(status=DeliveryStatus.WAITING, due_at=now + pause, **common)
+
+
+def _tell_late(ids: set[int], now: datetime) -> None:
+    late = Order.objects.filter(pk__in=ids, created_at__lt=now - LATE)
+    LateOutcome.objects.bulk_create(
+        LateOutcome(game_id=game_id, ordered_at=ordered_at)
+        for game_id, ordered_at in late.values_list("game_id", "created_at")
+    )
 
 
 def _keep_attempts(results: Sequence[Result]) -> None:

@@ -11,6 +11,9 @@ from sasvpay.kit.outbound import Answer
 
 # A push is cut after 4 s at the latest; whoever holds a row for longer than this has died.
 LEASE: Final = timedelta(seconds=30)
+# The end of an older order's delivery is told to the daily figures (LateOutcome); those of younger
+# ones are looked at anyway.
+LATE: Final = timedelta(hours=1)
 # What a lane may have in flight at once, in one process.
 LANE_SLOTS: Final = 16
 FAILING_LANE_SLOTS: Final = 4

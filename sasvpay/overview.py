@@ -31,6 +31,7 @@ class Entry:
     count: Callable[[], int] | None = None
 
 
+DASHBOARD_MENU: Final = (Entry(_("Dashboard"), "dashboard", "layout-dashboard"),)
 GAME_MENU: Final = (
     Entry(_("Enable payment"), "payment", "badge-check"),
     Entry(_("Basic configuration"), "orders:config", "settings-2"),
@@ -39,7 +40,10 @@ GAME_MENU: Final = (
     Entry(_("After-sales record"), "aftersales:refund-list", "undo-2"),
 )
 REVIEW_MENU: Final = (Entry(_("Review queue"), "review-queue", "clipboard-check", waiting.count),)
-TEAM_MENU: Final = (Entry(_("Members"), "permissions:member-list", "users"),)
+TEAM_MENU: Final = (
+    Entry(_("Team dashboard"), "team-dashboard", "chart-column"),
+    Entry(_("Members"), "permissions:member-list", "users"),
+)
 PLATFORM_MENU: Final = (
     Entry(_("Teams"), "permissions:team-list", "building-2"),
     Entry(_("House roles"), "permissions:house-list", "shield-check"),
@@ -106,6 +110,7 @@ def _menu(
     request: HttpRequest, user: User, game: MiniGame | None, team: Team | None
 ) -> list[dict[str, Any]]:
     groups: tuple[tuple[Any, tuple[Entry, ...], MiniGame | Team | None, list[Any]], ...] = (
+        ("", DASHBOARD_MENU, game, [game.app_id] if game else []),
         (_("Virtual payment"), GAME_MENU, game, [game.app_id] if game else []),
         (_("Review"), REVIEW_MENU, None, []),
         (_("Team"), TEAM_MENU, team, [team.pk] if team else []),
@@ -113,7 +118,7 @@ def _menu(
     )
     menu = []
     for label, entries, place, args in groups:
-        if not args and entries in (GAME_MENU, TEAM_MENU):
+        if not args and entries in (DASHBOARD_MENU, GAME_MENU, TEAM_MENU):
             continue
         shown = [_line(request, entry, args) for entry in entries if _may_open(user, entry, place)]
         if shown:

@@ -388,6 +388,8 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 5.0,
         "options": {"expires": 5},
     },
+    "sales": {"task": "orders.tasks.roll_up", "schedule": 15.0, "options": {"expires": 15}},
+    "refunds": {"task": "aftersales.tasks.roll_up", "schedule": 15.0, "options": {"expires": 15}},
 }
 
 # --- People -----------------------------------------------------------------------------------

@@ -26,6 +26,8 @@ urlpatterns = [
         public(API)(SpectacularSwaggerSplitView.as_view(url_name="schema")),
         name="api-docs",
     ),
+    path("games/<app_id>/dashboard", views.game_dashboard, name="dashboard"),
+    path("teams/<int:team_id>/dashboard", views.team_dashboard, name="team-dashboard"),
     path("games/<app_id>/payment", views.payment, name="payment"),
     path("review", views.review_queue, name="review-queue"),
     path("exports", signed_in(exports.OWN)(exports.export_list), name="export-list"),

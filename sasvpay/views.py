@@ -1,17 +1,21 @@
 """Pages of no single app: home, probes, the reviewer's queue, a game's payment page."""
 
+from typing import Any
+
 from django.core.paginator import Paginator
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.views.decorators.http import require_safe
 
 from permissions import enablement
 from permissions.access import ConsoleRequest, requires, visible_games
 from permissions.enablement import State
 from permissions.matrix import Capability
-from permissions.models import MiniGame
-from sasvpay import health, waiting
+from permissions.models import MiniGame, Team
+from sasvpay import attention, dashboard, health, waiting
+from sasvpay.kit.listing import ListingError
 from sasvpay.readiness import readiness
 from sasvpay.waiting import Asked, Kind
 
@@ -54,6 +58,33 @@ def payment(request: ConsoleRequest, game: MiniGame) -> HttpResponse:
         "key": game.callback_keys.filter(retires_at=None).first(),
     }
     return render(request, "permissions/payment.html", context)
+
+
+@requires(Capability.DASHBOARD_VIEW)
+@require_safe
+def game_dashboard(request: ConsoleRequest, game: MiniGame) -> HttpResponse:
+    """Show what a mini game sold, and what needs attention."""
+    concerns = attention.of_game(game, at=timezone.now())
+    return _dashboard(request, Q(game=game), {"game": game, "concerns": concerns})
+
+
+@requires(Capability.DASHBOARD_VIEW)
+@require_safe
+def team_dashboard(request: ConsoleRequest, team: Team) -> HttpResponse:
+    """Show what the mini games of a team sold, together and each."""
+    waiting_games = attention.of_team(team, at=timezone.now())
+    return _dashboard(request, Q(game__team=team), {"team": team, "waiting": waiting_games})
+
+
+def _dashboard(request: ConsoleRequest, of: Q, context: dict[str, Any]) -> HttpResponse:
+    context |= {"periods": dashboard.Period.choices, "asked": request.GET.get("period", "")}
+    try:
+        period = dashboard.period_of(context["asked"])
+    except ListingError as refusal:
+        context["problem"] = refusal.message
+        return render(request, "sasvpay/dashboard.html", context, status=422)
+    context |= dashboard.show(of, period, team=context.get("team"), at=timezone.now())
+    return render(request, "sasvpay/dashboard.html", context)
 
 
 @requires(Capability.PAYMENT_DECIDE)

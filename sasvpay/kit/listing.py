@@ -74,6 +74,16 @@ def last_year(*, at: datetime) -> Range:
     return Range(_midnight(_a_year_before(today)), _midnight(today + timedelta(days=1)))
 
 
+def day_of(at: datetime) -> date:
+    """Return the day of a moment in the console's time zone."""
+    return timezone.localtime(at).date()
+
+
+def whole_day(day: date) -> Range:
+    """Return the span of one day of the console's time zone, be it 23, 24 or 25 hours long."""
+    return Range(_midnight(day), _midnight(day + timedelta(days=1)))
+
+
 def _a_year_before(day: date) -> date:
     try:
         return day.replace(year=day.year - 1)

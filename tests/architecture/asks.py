@@ -176,6 +176,8 @@ def _import(world: World, status: str = "ready") -> Ask:
 
 
 ASKS: dict[str, Callable[[World], Ask]] = {
+    "dashboard": lambda w: _game(w) if _order(w) else Ask(),
+    "team-dashboard": lambda w: _team(w) if _order(w) else Ask(),
     "payment": lambda w: _reading(_game(w)),
     "review-queue": lambda w: _reading(Ask()),
     "permissions:payment-request": lambda w: _game(w, {"message": "Please enable it."}),

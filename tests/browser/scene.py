@@ -6,6 +6,7 @@ from django.utils import timezone
 
 from aftersales.models import Refund
 from aftersales.refunds import Refunds
+from orders import rollup
 from orders.models import ConflictingCallback, DeliveryAttempt, DeliveryStatus, TestPush
 from permissions import enablement, game_grants, invitations
 from permissions.matrix import Capability, HouseRole, TeamRole
@@ -168,6 +169,7 @@ class Scene:
         self.odd = self.sell_oddly()
         self.odd_refund = self.refund_oddly()
         self.push_failed()
+        rollup.sweep(at=timezone.now())
         self.crowd(21)
         invitations.invite(
             team=self.team,

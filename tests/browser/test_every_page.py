@@ -34,6 +34,13 @@ def _plain(name):
 
 
 PAGES = {
+    "dashboard": ("operator", lambda s: reverse("dashboard", args=[s.selling.app_id])),
+    "dashboard, 30 days": (
+        "operator",
+        lambda s: reverse("dashboard", args=[s.selling.app_id]) + "?period=30d",
+    ),
+    "dashboard, empty": ("operator", lambda s: reverse("dashboard", args=[s.new.app_id])),
+    "team dashboard": ("team_admin", lambda s: reverse("team-dashboard", args=[s.team.pk])),
     "home": ("team_admin", _plain("home")),
     "home, empty": ("guest", _plain("home")),
     "payment, approved": ("team_admin", lambda s: _payment(s, s.selling)),
