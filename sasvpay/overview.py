@@ -35,12 +35,17 @@ GAME_MENU: Final = (
     Entry(_("Basic configuration"), "orders:config", "settings-2"),
     Entry(_("Virtual item management"), "items:item-list", "package"),
     Entry(_("Order record"), "orders:order-list", "receipt-text"),
+    Entry(_("Audit log"), "game-audit", "scroll-text"),
 )
 REVIEW_MENU: Final = (Entry(_("Review queue"), "review-queue", "clipboard-check", waiting.count),)
-TEAM_MENU: Final = (Entry(_("Members"), "permissions:member-list", "users"),)
+TEAM_MENU: Final = (
+    Entry(_("Members"), "permissions:member-list", "users"),
+    Entry(_("Team's audit log"), "team-audit", "scroll-text"),
+)
 PLATFORM_MENU: Final = (
     Entry(_("Teams"), "permissions:team-list", "building-2"),
     Entry(_("House roles"), "permissions:house-list", "shield-check"),
+    Entry(_("House's audit log"), "house-audit", "scroll-text"),
 )
 
 

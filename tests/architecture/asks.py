@@ -173,6 +173,9 @@ def _import(world: World, status: str = "ready") -> Ask:
 
 ASKS: dict[str, Callable[[World], Ask]] = {
     "payment": lambda w: _reading(_game(w)),
+    "game-audit": _game,
+    "team-audit": _team,
+    "house-audit": lambda w: Ask(),
     "review-queue": lambda w: _reading(Ask()),
     "permissions:payment-request": lambda w: _game(w, {"message": "Please enable it."}),
     "permissions:payment-approve": lambda w: _pending(w, {"note": "Welcome."}),
