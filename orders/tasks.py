@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from orders import delivery, delivery_config
+from orders import certificates, delivery, delivery_config
 
 
 @shared_task
@@ -16,3 +16,9 @@ def release_expired_leases() -> None:
 def follow_switches() -> None:
     """Move orders that came while somebody switched notification on or off."""
     delivery_config.follow_switch(at=timezone.now())
+
+
+@shared_task
+def warn_of_expiring_certificates() -> None:
+    """Write to the teams whose certificates end soon."""
+    certificates.warn(at=timezone.now())
