@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import environ
+from celery.schedules import crontab
 from cryptography.fernet import (  # noqa: TID251 -- the master key is made before kit.crypto can read the settings
     Fernet,
 )
@@ -142,6 +143,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "permissions.sessions.SessionLimitMiddleware",
     "permissions.sign_in.ConsoleLoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -267,6 +269,15 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 5.0,
         "options": {"expires": 5},
     },
+    "audit-anchor": {
+        "task": "permissions.tasks.send_audit_anchor",
+        "schedule": crontab(hour="0", minute="5"),
+    },
+    "certificates": {
+        "task": "orders.tasks.warn_of_expiring_certificates",
+        "schedule": 3600.0,
+        "options": {"expires": 3600},
+    },
 }
 
 # --- People -----------------------------------------------------------------------------------
@@ -306,7 +317,11 @@ MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = "Virtual payment"
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not PRODUCTION
 USERSESSIONS_TRACK_ACTIVITY = True
+# A second factor for the house, and for whoever changes URLs and keys.
+REQUIRE_MFA = env.bool("REQUIRE_MFA", default=PRODUCTION)
+# In all, and without a click (permissions.sessions).
 SESSION_COOKIE_AGE = 12 * 60 * 60
+SESSION_IDLE_SECONDS = 30 * 60
 
 # --- Mail -------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from django.urls import include, path
 from django.views.i18n import set_language
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+from permissions import second_factor
 from permissions.access import public, signed_in
 from sasvpay import views
 
@@ -14,7 +15,13 @@ API = "the protocol is no secret, and a partner's engineers read it"
 handler429 = "permissions.sign_in.too_many"
 
 urlpatterns = [
-    path("", signed_in("everybody has a home; it lists what one may see")(views.home), name="home"),
+    path(
+        "",
+        signed_in("everybody has a home; it lists what one may see")(
+            second_factor.comes_first(views.home)
+        ),
+        name="home",
+    ),
     path("healthz", public(PROBE)(views.alive), name="alive"),
     path("readyz", public(PROBE)(views.ready), name="ready"),
     path(
