@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 
 from permissions.labels import label_of
 from permissions.matrix import Capability, Role
@@ -98,12 +98,6 @@ class Told:
     role: str
     changes: list[Change]
     facts: list[tuple[str, str]]
-
-    @property
-    def fact_count(self) -> str:
-        """Say how much there is behind the fold."""
-        count = len(self.facts)
-        return ngettext("%(count)s detail", "%(count)s details", count) % {"count": count}
 
 
 def told(row: AuditEvent) -> Told:
