@@ -11,6 +11,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from orders.models import DeliveryKey
+from permissions import administrators
 from permissions.models import MiniGame, User
 from sasvpay.kit import audit, crypto, mail
 from sasvpay.kit.audit import Event
@@ -65,6 +66,8 @@ def rotate(*, game: MiniGame, by: User, at: datetime, active_from: datetime) -> 
         overtaken.active_from = active_from
         overtaken.save(update_fields=["active_from"])
     key = _make(game, by=by, at=at, active_from=active_from, is_first=False)
+    told = {"by": by, "key": key}
+    administrators.tell(game, template="orders/delivery_key_changed", context=told, at=at)
     overtaken_serials = [each.serial for each in later]
     audit.record(
         Event.DELIVERY_KEY_ROTATED,

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from orders import credentials
 from orders.models import Delivery, DeliveryConfig, DeliveryStatus, Env, Order
+from permissions import administrators
 from permissions.models import MiniGame, User
 from sasvpay.kit import audit, listing
 from sasvpay.kit.audit import Event
@@ -96,6 +97,9 @@ def save(*, game: MiniGame, url: str, test_url: str, by: User, at: datetime) -> 
     config.changed_by, config.changed_at = by, at
     config.save()
     credentials.issue(game=game, by=by, at=at, active_from=at)
+    if before != _urls(config):
+        told = {"by": by, "before": before or {}, "after": _urls(config)}
+        administrators.tell(game, template="orders/delivery_url_changed", context=told, at=at)
     moved = _follow_test_url(config, had_one=bool(before and before["test_url"]), at=at)
     audit.record(
         Event.DELIVERY_CONFIGURED,

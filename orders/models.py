@@ -115,6 +115,8 @@ class DeliveryKey(OfGame):
     sent_to = models.EmailField()
     # It signs from then on; until then its predecessor does.
     active_from = models.DateTimeField()
+    # When the administrators were told that the certificate ends soon.
+    end_told_at = models.DateTimeField(null=True)
 
     class Meta:
         indexes: ClassVar = [

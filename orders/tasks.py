@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from orders import delivery, delivery_config, rollup
+from orders import certificates, delivery, delivery_config, rollup
 
 
 @shared_task
@@ -22,3 +22,9 @@ def follow_switches() -> None:
 def roll_up() -> None:
     """Bring the daily figures up to date."""
     rollup.sweep(at=timezone.now())
+
+
+@shared_task
+def warn_of_expiring_certificates() -> None:
+    """Write to the teams whose certificates end soon."""
+    certificates.warn(at=timezone.now())

@@ -2,7 +2,7 @@
 
 `requires(capability)` takes `app_id` or `team_id` out of the URL and hands the view the `game` or
 `team`: 404 when the person may do nothing at all there (that it exists must not leak), 403 when not
-this. Without an id it demands the capability everywhere. `signed_in(reason)` is for pages that need
+this; who needs a second factor for it is led to set one up. Without an id it demands the capability everywhere. `signed_in(reason)` is for pages that need
 a person only, `public(reason)` for those that need none. Each also wraps an `include()`.
 """
 
@@ -16,6 +16,7 @@ from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponseBase
 from django.urls import URLPattern, URLResolver
 
+from permissions import second_factor
 from permissions.grants import Grants
 from permissions.matrix import Capability
 from permissions.models import MiniGame, Team, User
@@ -158,6 +159,8 @@ def _guarded(capability: Capability) -> Callable[[View], View]:
                 raise Http404
             if capability not in held:
                 raise PermissionDenied(capability.value)
+            if second_factor.is_missing(request.user, capability):
+                return second_factor.ask(request)
             return view(request, *args, **kwargs)
 
         return guarded

@@ -59,6 +59,7 @@ password_routes = [
 
 second_factor_routes = [
     path("account/2fa", OWN(mfa.index), name="mfa_index"),
+    path("account/2fa/required", people.second_factor_required, name="second_factor_required"),
     path("account/2fa/authenticate", SIGNING_IN(mfa.authenticate), name="mfa_authenticate"),
     path("account/2fa/reauthenticate", OWN(mfa.reauthenticate), name="mfa_reauthenticate"),
     path("account/2fa/totp/activate", OWN(totp.activate_totp), name="mfa_activate_totp"),

@@ -11,6 +11,7 @@ from typing import Any, Final
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
+from permissions import administrators
 from permissions.models import CallbackKey, MiniGame, User
 from sasvpay.kit import audit, crypto
 from sasvpay.kit.errors import DomainError
@@ -63,6 +64,7 @@ def rotate(*, game: MiniGame, by: User, at: datetime) -> CallbackKey:
     old.retires_at = at + RETIRES_AFTER
     old.save(update_fields=["retires_at"])
     key = _make(game=game, by=by, at=at)
+    administrators.tell(game, template="permissions/callback_key_rotated", context={}, at=at)
     audit.record(
         audit.Event.CALLBACK_KEY_ROTATED,
         by=by,

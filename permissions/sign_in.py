@@ -4,20 +4,21 @@ People come by invitation only, every sign-in and change of secrets is remembere
 through our outbox, second factors are encrypted at rest.
 """
 
+from functools import wraps
 from typing import TYPE_CHECKING, Any, Final, cast
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
-from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.adapter import DefaultAccountAdapter, get_adapter
 from allauth.account.authentication import get_authentication_records
 from allauth.account.decorators import reauthentication_required
-from allauth.core.exceptions import ImmediateHttpResponse
+from allauth.core.exceptions import ImmediateHttpResponse, ReauthenticationRequired
 from allauth.mfa.adapter import DefaultMFAAdapter
 from django.conf import settings
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -30,12 +31,7 @@ from sasvpay.kit import audit, crypto, mail
 from sasvpay.kit.audit import Event
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from permissions.access import View
-
-# Asks for the password (or a second factor) again unless that was done within five minutes.
-confirmed_sign_in = cast("Callable[[View], View]", reauthentication_required)
 
 # The window of ACCOUNT_RATE_LIMITS["login_failed"] per account.
 RETRY_AFTER_SECONDS: Final = 900
@@ -169,13 +165,38 @@ class ConsoleLoginRequiredMiddleware(LoginRequiredMiddleware):
     def handle_no_permission(self, request: HttpRequest, view_func: Any) -> HttpResponseBase:  # type: ignore[override]  # -- HX-Redirect is a 200
         """Redirect, and come back to the page that the person was on."""
         login = redirect_to_login(
-            _page_of(request),
+            page_of(request),
             self.get_login_url(view_func),
             self.get_redirect_field_name(view_func),
         )
-        if request.headers.get("HX-Request"):
-            return HttpResponseClientRedirect(login.url)
-        return login
+        return go(request, login.url)
+
+
+def confirmed_sign_in(view: "View") -> "View":
+    """Ask for the password (or a second factor) again unless that was done within five minutes."""
+    asking = reauthentication_required(view)
+
+    @wraps(view)
+    def confirmed(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        try:
+            return cast("HttpResponseBase", asking(request, *args, **kwargs))
+        except ReauthenticationRequired:
+            if not request.headers.get("HX-Request"):
+                raise
+        # A dialog cannot hold it: the whole page asks, and goes on with the form's own page.
+        page = request.get_full_path() if request.method == "GET" else page_of(request)
+        ways = get_adapter().get_reauthentication_methods(request.user)
+        where = ways[0]["url"] if ways else reverse("account_login")
+        return go(request, f"{where}?{urlencode({'next': page})}")
+
+    return confirmed
+
+
+def go(request: HttpRequest, url: str) -> HttpResponse:
+    """Lead somewhere else, the whole page also where htmx asked."""
+    if request.headers.get("HX-Request"):
+        return HttpResponseClientRedirect(url)
+    return HttpResponseRedirect(url)
 
 
 def too_many(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
@@ -208,7 +229,7 @@ def _letter(template_prefix: str) -> str:
     return "unknown_account"
 
 
-def _page_of(request: HttpRequest) -> str:
+def page_of(request: HttpRequest) -> str:
     """Return the page to come back to: for what was posted or fetched, the page around it."""
     if request.method == "GET" and not request.headers.get("HX-Request"):
         return request.get_full_path()

@@ -43,10 +43,12 @@ REVIEW_MENU: Final = (Entry(_("Review queue"), "review-queue", "clipboard-check"
 TEAM_MENU: Final = (
     Entry(_("Team dashboard"), "team-dashboard", "chart-column"),
     Entry(_("Members"), "permissions:member-list", "users"),
+    Entry(_("Team's audit log"), "team-audit", "scroll-text"),
 )
 PLATFORM_MENU: Final = (
     Entry(_("Teams"), "permissions:team-list", "building-2"),
     Entry(_("House roles"), "permissions:house-list", "shield-check"),
+    Entry(_("House's audit log"), "house-audit", "scroll-text"),
 )
 
 

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 import environ
 from babel.core import get_global
 from babel.numbers import get_currency_precision
+from celery.schedules import crontab
 from cryptography.fernet import (  # noqa: TID251 -- the master key is made before kit.crypto can read the settings
     Fernet,
 )
@@ -240,6 +241,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "permissions.sessions.SessionLimitMiddleware",
     "permissions.sign_in.ConsoleLoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -390,6 +392,15 @@ CELERY_BEAT_SCHEDULE = {
     },
     "sales": {"task": "orders.tasks.roll_up", "schedule": 15.0, "options": {"expires": 15}},
     "refunds": {"task": "aftersales.tasks.roll_up", "schedule": 15.0, "options": {"expires": 15}},
+    "audit-anchor": {
+        "task": "permissions.tasks.send_audit_anchor",
+        "schedule": crontab(hour="0", minute="5"),
+    },
+    "certificates": {
+        "task": "orders.tasks.warn_of_expiring_certificates",
+        "schedule": 3600.0,
+        "options": {"expires": 3600},
+    },
 }
 
 # --- People -----------------------------------------------------------------------------------
@@ -429,7 +440,11 @@ MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = "Virtual payment"
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not PRODUCTION
 USERSESSIONS_TRACK_ACTIVITY = True
+# A second factor for the house, and for whoever changes URLs and keys.
+REQUIRE_MFA = env.bool("REQUIRE_MFA", default=PRODUCTION)
+# In all, and without a click (permissions.sessions).
 SESSION_COOKIE_AGE = 12 * 60 * 60
+SESSION_IDLE_SECONDS = 30 * 60
 
 # --- Mail -------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from django.urls import include, path
 from django.views.i18n import set_language
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+from permissions import second_factor
 from permissions.access import public, signed_in
 from sasvpay import exports, views
 
@@ -14,7 +15,13 @@ API = "the protocol is no secret, and a partner's engineers read it"
 handler429 = "permissions.sign_in.too_many"
 
 urlpatterns = [
-    path("", signed_in("everybody has a home; it lists what one may see")(views.home), name="home"),
+    path(
+        "",
+        signed_in("everybody has a home; it lists what one may see")(
+            second_factor.comes_first(views.home)
+        ),
+        name="home",
+    ),
     path("healthz", public(PROBE)(views.alive), name="alive"),
     path("readyz", public(PROBE)(views.ready), name="ready"),
     path(
@@ -29,6 +36,9 @@ urlpatterns = [
     path("games/<app_id>/dashboard", views.game_dashboard, name="dashboard"),
     path("teams/<int:team_id>/dashboard", views.team_dashboard, name="team-dashboard"),
     path("games/<app_id>/payment", views.payment, name="payment"),
+    path("games/<app_id>/audit", views.game_audit, name="game-audit"),
+    path("teams/<int:team_id>/audit", views.team_audit, name="team-audit"),
+    path("platform/audit", views.house_audit, name="house-audit"),
     path("review", views.review_queue, name="review-queue"),
     path("exports", signed_in(exports.OWN)(exports.export_list), name="export-list"),
     path("exports/latest", signed_in(exports.OWN)(exports.latest), name="export-latest"),

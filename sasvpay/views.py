@@ -1,4 +1,4 @@
-"""Pages of no single app: home, probes, the reviewer's queue, a game's payment page."""
+"""Pages of no single app: home, probes, the reviewer's queue, a game's payment page, the trail."""
 
 from typing import Any
 
@@ -7,16 +7,21 @@ from django.db.models import Exists, OuterRef, Q
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
+from orders.filters import last_shown
+from orders.templatetags.delivery_state import capped
 from permissions import enablement
 from permissions.access import ConsoleRequest, requires, visible_games
 from permissions.enablement import State
 from permissions.matrix import Capability
 from permissions.models import MiniGame, Team
-from sasvpay import attention, dashboard, health, waiting
+from sasvpay import attention, changes, dashboard, health, waiting
+from sasvpay.kit import listing
 from sasvpay.kit.listing import ListingError
 from sasvpay.readiness import readiness
+from sasvpay.trail import AuditSearchForm, Place
 from sasvpay.waiting import Asked, Kind
 
 GAMES_PER_PAGE = 20
@@ -105,3 +110,61 @@ def review_queue(request: ConsoleRequest) -> HttpResponse:
         "is_all": bool(request.GET.get("all")),
     }
     return render(request, "sasvpay/review_queue.html", context)
+
+
+@requires(Capability.AUDIT_VIEW)
+@require_safe
+def game_audit(request: ConsoleRequest, game: MiniGame) -> HttpResponse:
+    """Show what people did to a mini game, the newest first."""
+    return _audit(request, game, {"game": game})
+
+
+@requires(Capability.AUDIT_VIEW)
+@require_safe
+def team_audit(request: ConsoleRequest, team: Team) -> HttpResponse:
+    """Show what people did in a team and to its mini games, the newest first."""
+    return _audit(request, team, {"team": team})
+
+
+# A team's administrator views an audit log too, but not this one: it is for who keeps teams.
+@requires(Capability.TEAM_KEEP)
+@require_safe
+def house_audit(request: ConsoleRequest) -> HttpResponse:
+    """Show what belongs to no team: people, house roles, sign-ins."""
+    return _audit(request, None, {})
+
+
+def _audit(
+    request: ConsoleRequest, place: MiniGame | Team | None, context: dict[str, Any]
+) -> HttpResponse:
+    form = AuditSearchForm(request.GET, at=timezone.now())
+    context |= {"form": form}
+    status = 422
+    if form.is_valid():
+        try:
+            context |= _found(request, place, form)
+            status = 200
+        except ListingError as refusal:
+            context["problem"] = refusal.message
+    return render(request, "sasvpay/audit_list.html", context, status=status)
+
+
+def _found(
+    request: ConsoleRequest, place: MiniGame | Team | None, form: AuditSearchForm
+) -> dict[str, Any]:
+    search = form.search()
+    rows = search.rows(Place.of(place))
+    page = listing.keyset_page(rows, request, moment="at")
+    count = listing.capped_count(rows)
+    return {
+        "events": [changes.told(row) for row in page.rows],
+        "pager": {
+            "newer_url": page.newer_url,
+            "older_url": page.older_url,
+            "summary": ngettext("%(count)s event", "%(count)s events", count)
+            % {"count": capped(count)},
+        },
+        "span": search.span,
+        "last_shown": last_shown(search.span),
+        "zone": timezone.get_current_timezone_name(),
+    }

@@ -14,6 +14,7 @@ from sasvpay.kit import crypto
 from sasvpay.kit.audit import Event
 from sasvpay.kit.models import AuditEvent, Mail
 from tests.factories import UserFactory
+from tests.permissions.pages import confirm
 
 EVENT = "minigame_game_pay_goods_deliver_notify"
 
@@ -21,6 +22,7 @@ EVENT = "minigame_game_pay_goods_deliver_notify"
 def _as(user):
     client = Client()
     client.force_login(user)
+    confirm(client, user)
     return client
 
 

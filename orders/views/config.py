@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
 from items import exemption
-from orders import credentials, delivery_config
+from orders import certificates, credentials, delivery_config
 from orders.delivery_config import Backlog
 from orders.forms import DeliveryConfigForm, RotateKeyForm, SwitchOnForm
 from orders.models import DeliveryConfig
@@ -47,6 +47,8 @@ def show(request: ConsoleRequest, game: MiniGame) -> HttpResponse:
         "config": config,
         "is_unencrypted": bool(config and config.url.lower().startswith("http://")),
         "backlog": delivery_config.backlog(config) if config else None,
+        "ending": certificates.ending(game, now),
+        "now": now,
         "exemption": exemption.current(game),
         "exemption_history": exemption.history(game),
         **_key_context(game, now),
@@ -70,6 +72,7 @@ def _key_context(game: MiniGame, now: datetime) -> dict[str, Any]:
 
 
 @requires(Capability.DELIVERY_CONFIG_CHANGE)
+@confirmed_sign_in
 def edit(request: ConsoleRequest, game: MiniGame) -> HttpResponse:
     """Show the form of the two URLs, and save it."""
     config = _config_of(game)

@@ -188,6 +188,7 @@ def callback_key(request: ConsoleRequest, game: MiniGame) -> HttpResponse:
 @requires(Capability.CALLBACK_KEY_ROTATE)
 @never_cache
 @require_POST
+@confirmed_sign_in
 def callback_key_show(request: ConsoleRequest, game: MiniGame, key_id: int) -> HttpResponse:
     """Answer with the key, once. No redirect: that would leave it in the session."""
     key = get_object_or_404(game.callback_keys, pk=key_id)

@@ -12,7 +12,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from permissions import house, people
+from permissions import house, people, second_factor
 from permissions.access import ConsoleRequest, public, requires, signed_in
 from permissions.forms import HousePersonForm, HouseRoleForm, PreferencesForm, ProfileForm
 from permissions.matrix import Capability, HouseRole
@@ -75,6 +75,17 @@ def profile(request: ConsoleRequest) -> HttpResponse:
         return _with_cookies(redirect("profile"), form.cleaned_data)
     status = 422 if form.is_bound else 200
     return render(request, "permissions/profile.html", {"form": form}, status=status)
+
+
+@signed_in("who needs a second factor has none yet")
+def second_factor_required(request: ConsoleRequest) -> HttpResponse:
+    """Say that a page needs a second factor; once there is one, go on to that page."""
+    asked = request.GET.get("next", "")
+    if url_has_allowed_host_and_scheme(asked, {request.get_host()}):
+        request.session["second_factor_next"] = asked
+    if second_factor.has_one(request.user):
+        return redirect(request.session.pop("second_factor_next", "home"))
+    return render(request, "mfa/required.html")
 
 
 @public("the sign-in page has a theme and a language too; nothing but a cookie is kept for nobody")

@@ -101,6 +101,11 @@ class Subject(Protocol):
         ...
 
 
+def chain_of(team_id: int | None) -> str:
+    """Return the name of a team's chain, or of the house's."""
+    return HOUSE if team_id is None else f"team:{team_id}"
+
+
 @dataclass(frozen=True)
 class Entry:
     """One event that is to be recorded. `by` is None when the console itself acts."""
@@ -114,8 +119,7 @@ class Entry:
     @property
     def chain(self) -> str:
         """Return the name of the chain it belongs to."""
-        team_id = self.target.audit_team_id
-        return HOUSE if team_id is None else f"team:{team_id}"
+        return chain_of(self.target.audit_team_id)
 
     def row(self, number: int, role: str) -> AuditEvent:
         """Return the row, not yet hashed."""

@@ -48,7 +48,16 @@ class AuditEvent(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["chain", "number"], name="kit_audit_number_once"),
         ]
-        indexes: ClassVar = [models.Index(fields=["chain", "-at"], name="kit_audit_chain_at")]
+        # The page shows one chain by time, whole or by one of these.
+        indexes: ClassVar = [
+            models.Index(fields=["chain", "-at"], name="kit_audit_chain_at"),
+            models.Index(fields=["chain", "game", "-at"], name="kit_audit_game_at"),
+            models.Index(fields=["chain", "actor", "-at"], name="kit_audit_actor_at"),
+            models.Index(fields=["chain", "event", "-at"], name="kit_audit_event_at"),
+            models.Index(
+                fields=["chain", "object_type", "object_id", "-at"], name="kit_audit_object_at"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.chain}#{self.number} {self.event}"

@@ -4,7 +4,6 @@ Each guarded route names a valid request in `asks.py`; a new route without one f
 """
 
 import re
-import time
 from urllib.parse import urlsplit
 
 import pytest
@@ -19,6 +18,7 @@ from permissions.matrix import DEFAULTS, HouseRole, Role, TeamRole
 from permissions.routes import _walk, all_routes
 from tests.architecture.asks import ASKS
 from tests.architecture.world import PEOPLE, World, snapshot
+from tests.permissions.pages import confirm
 
 GUARDED = {route.name: route for route in all_routes() if route.access and route.access.capability}
 CASES = [
@@ -30,13 +30,7 @@ def _send(client, world, ask, route_name, method, person):
     user = world.people[person]
     if user is not None:
         client.force_login(user)
-        session = client.session
-        # Some acts ask to confirm the sign-in; this person just did.
-        session["account_authentication_methods"] = [
-            {"method": "password", "at": time.time(), "reauthenticated": True}
-        ]
-        session["account_authentication_methods_user"] = str(user.pk)
-        session.save()
+        confirm(client, user)
     url = reverse(route_name, kwargs=ask.kwargs)
     before = snapshot()
     response = client.get(url) if method == "GET" else client.post(url, ask.body or {})

@@ -11,6 +11,7 @@ from sasvpay.kit import ratelimit
 from tests.browser.listening import Listening
 from tests.browser.scene import Scene
 from tests.conftest import CHROMIUM
+from tests.permissions.pages import confirm
 
 # A busy machine is slow, not wrong.
 PATIENCE = 20_000
@@ -83,6 +84,7 @@ def open_browser(browser, browser_context_args, site, complaints):
         if user:
             client = Client()
             client.force_login(user)
+            confirm(client, user)
             session = client.cookies["sessionid"].value
             context.add_cookies([{"name": "sessionid", "value": session, "url": site}])
         return context.new_page()

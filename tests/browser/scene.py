@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from django.db import transaction
 from django.utils import timezone
 
 from aftersales.models import Refund
@@ -11,6 +12,8 @@ from orders.models import ConflictingCallback, DeliveryAttempt, DeliveryStatus, 
 from permissions import enablement, game_grants, invitations
 from permissions.matrix import Capability, HouseRole, TeamRole
 from permissions.models import Membership, User
+from sasvpay.kit import audit
+from sasvpay.kit.audit import Event
 from tests import factories
 from tests.aftersales.reports import report_of
 
@@ -186,4 +189,20 @@ class Scene:
             at=self.at,
         )
         factories.TeamFactory(name=LONG)
+        self.remember()
         return self
+
+    def remember(self):
+        """Add events with much to tell."""
+        config = self.selling.delivery_config
+        before = {"url": config.url, "test_url": "", "is_enabled": True}
+        after = {"url": "https://new.example.com/" + "deep" * 30, "test_url": "", "note": CHINESE}
+        entries = [
+            audit.Entry(
+                event, by=self.admin, target=config, at=self.at,
+                facts={"before": before, "after": after, "held": 3, "fingerprint": "ab:" * 32},
+            )
+            for event in [Event.DELIVERY_CONFIGURED] * 20 + [Event.NOTIFICATION_ENABLED] * 5
+        ]  # fmt: skip
+        with transaction.atomic():
+            audit.record_many(entries)

@@ -85,6 +85,20 @@ PAGES = {
         "developer",
         lambda s: reverse("aftersales:refund-detail", args=[s.selling.app_id, s.odd_refund.pk]),
     ),
+    "audit log": ("team_admin", lambda s: reverse("game-audit", args=[s.selling.app_id])),
+    "audit log, own dates": (
+        "team_admin",
+        lambda s: reverse("game-audit", args=[s.selling.app_id]) + "?period=custom&person=x",
+    ),
+    "audit log, wrong dates": (
+        "team_admin",
+        lambda s: (
+            reverse("game-audit", args=[s.selling.app_id]) + "?since=2026-02-02&until=2026-01-01"
+        ),
+    ),
+    "audit log of a team": ("team_admin", lambda s: reverse("team-audit", args=[s.team.pk])),
+    "audit log, empty": ("super_admin", _plain("house-audit")),
+    "second factor needed": ("reviewer", _plain("second_factor_required")),
     "members": ("team_admin", _of_team("member-list")),
     "review queue": ("reviewer", _plain("review-queue")),
     "review queue, none of that team": ("reviewer", lambda s: reverse("review-queue") + "?team=0"),

@@ -1,6 +1,5 @@
 """Basic configuration as people of each role use it."""
 
-import time
 from datetime import timedelta
 
 import pytest
@@ -19,6 +18,7 @@ from tests.factories import (
     DeliveryKeyFactory,
 )
 from tests.orders.dispatching import receiving
+from tests.permissions.pages import confirm
 
 pytestmark = pytest.mark.django_db
 URL = "https://pay.example.com/deliver"
@@ -33,18 +33,13 @@ def signed_in(user, *, confirmed=False):
     client = Client()
     client.force_login(user)
     if confirmed:
-        session = client.session
-        session["account_authentication_methods"] = [
-            {"method": "password", "at": time.time(), "reauthenticated": True}
-        ]
-        session["account_authentication_methods_user"] = str(user.pk)
-        session.save()
+        confirm(client, user)
     return client
 
 
 @pytest.fixture
 def client(senior_developer):
-    return signed_in(senior_developer)
+    return signed_in(senior_developer, confirmed=True)
 
 
 def page_of(client, game):
@@ -275,8 +270,9 @@ def test_switching_before_a_url_is_saved_is_refused_in_words(client, game):
 # --- Keys -------------------------------------------------------------------------------------
 
 
-def test_a_new_key_needs_the_sign_in_confirmed_again(client, game):
+def test_a_new_key_needs_the_sign_in_confirmed_again(senior_developer, game):
     DeliveryKeyFactory(game=game)
+    client = signed_in(senior_developer)
 
     for answer in (
         client.get(url(game, "key-rotate")),
@@ -287,8 +283,9 @@ def test_a_new_key_needs_the_sign_in_confirmed_again(client, game):
     assert DeliveryKey.objects.count() == 1
 
 
-def test_after_confirming_the_sign_in_the_form_is_there(client, game):
+def test_after_confirming_the_sign_in_the_form_is_there(senior_developer, game):
     DeliveryKeyFactory(game=game)
+    client = signed_in(senior_developer)
     asked = client.get(url(game, "key-rotate"))
 
     back = client.post(asked.url, {"password": PASSWORD}, follow=True)

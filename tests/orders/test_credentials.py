@@ -29,7 +29,7 @@ def rotate(game, by, *, at=AT, after=timedelta(0)):
 
 
 def letter_text():
-    letter = Mail.objects.latest("pk")
+    letter = Mail.objects.filter(kind="delivery_key").latest("pk")
     assert letter.body_encrypted
     return crypto.decrypt(letter.body_encrypted)
 
@@ -171,4 +171,4 @@ def test_rotation_mails_whoever_asked(game, team_admin):
 
     key = rotate(game, other, at=AT + DAY)
 
-    assert key.sent_to == Mail.objects.latest("pk").to == other.email
+    assert key.sent_to == Mail.objects.filter(kind="delivery_key").latest("pk").to == other.email

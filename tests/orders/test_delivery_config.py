@@ -59,7 +59,7 @@ def test_the_first_save_keeps_the_urls_and_issues_one_key_and_one_letter(game, t
     assert (config.url, config.test_url, config.is_enabled) == (URL, TEST_URL, False)
     assert (config.first_saved_by, config.first_saved_at) == (team_admin, AT)
     assert DeliveryKey.objects.get().sent_to == team_admin.email
-    assert Mail.objects.get().to == team_admin.email
+    assert Mail.objects.get(kind="delivery_key").to == team_admin.email
     facts = audited("delivery_configured").facts
     assert facts == {"before": None, "after": {"url": URL, "test_url": TEST_URL}}
     assert audited("delivery_key_issued").actor == team_admin.email
@@ -74,7 +74,7 @@ def test_a_later_save_changes_the_urls_and_issues_nothing(game, team_admin, seni
     config = DeliveryConfig.objects.get()
     assert (config.url, config.test_url) == (TEST_URL, "")
     assert (config.first_saved_by, config.changed_by) == (team_admin, senior_developer)
-    assert DeliveryKey.objects.count() == Mail.objects.count() == 1
+    assert DeliveryKey.objects.count() == Mail.objects.filter(kind="delivery_key").count() == 1
     facts = AuditEvent.objects.filter(event="delivery_configured").latest("pk").facts
     assert facts["before"] == {"url": URL, "test_url": TEST_URL}
     assert facts["after"] == {"url": TEST_URL, "test_url": ""}
@@ -274,7 +274,7 @@ def test_twenty_first_saves_at_once_issue_one_key_and_one_letter():
     answers = at_once(*[partial(save, game, person) for person in people])
 
     assert [answer for answer in answers if isinstance(answer, Exception)] == []
-    key, letter = DeliveryKey.objects.get(), Mail.objects.get()
+    key, letter = DeliveryKey.objects.get(), Mail.objects.get(kind="delivery_key")
     assert key.sent_to == letter.to == DeliveryConfig.objects.get().first_saved_by.email
     assert AuditEvent.objects.filter(event="delivery_configured").count() == 20
     assert AuditEvent.objects.filter(event="delivery_key_issued").count() == 1

@@ -6,6 +6,7 @@ import pytest
 
 from permissions import enablement
 from tests.factories import AT, MerchantFactory
+from tests.permissions.pages import confirm
 
 
 @pytest.fixture
@@ -29,7 +30,9 @@ def as_(request, client):
     """Sign a person in, by the name of their fixture, and return the client."""
 
     def sign_in(name):
-        client.force_login(request.getfixturevalue(name))
+        person = request.getfixturevalue(name)
+        client.force_login(person)
+        confirm(client, person)
         return client
 
     return sign_in

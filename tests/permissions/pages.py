@@ -1,5 +1,7 @@
 """What tests of pages say all the time."""
 
+import time
+
 from django.test import Client
 from django.urls import reverse
 
@@ -11,7 +13,18 @@ def as_(user):
     """Return a browser in which that person is signed in."""
     browser = Client()
     browser.force_login(user)
+    confirm(browser, user)
     return browser
+
+
+def confirm(browser, user):
+    """Have the person's sign-in confirmed just now, as some acts ask for."""
+    session = browser.session
+    session["account_authentication_methods"] = [
+        {"method": "password", "at": time.time(), "reauthenticated": True}
+    ]
+    session["account_authentication_methods_user"] = str(user.pk)
+    session.save()
 
 
 def url(name, *args):

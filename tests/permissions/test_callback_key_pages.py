@@ -9,6 +9,7 @@ from permissions.models import CallbackKey
 from sasvpay.kit import crypto
 from sasvpay.kit.models import AuditEvent
 from tests.factories import AT, PASSWORD, MiniGameFactory, UserFactory
+from tests.permissions.pages import confirm
 from tests.permissions.payments import PLATFORM, TEAM, address, everything, text
 
 pytestmark = pytest.mark.django_db
@@ -73,9 +74,9 @@ def test_a_key_is_shown_under_its_own_game_only(as_, approved):
 
 
 def test_rotating_asks_for_the_sign_in_again_and_keeps_the_old_key_for_a_day(
-    as_, game, approved, reviewer
+    client, game, approved, reviewer
 ):
-    client = as_("reviewer")
+    client.force_login(reviewer)
     rotate, old = address("callback-key-rotate", game), CallbackKey.objects.get()
 
     asked = client.get(rotate)
@@ -110,16 +111,17 @@ def test_a_retired_key_that_was_never_shown_is_not_shown_any_more(as_, game, app
 
 def test_before_approval_there_is_no_key_and_the_page_says_so(as_, game):
     client = as_("reviewer")
-    client.post(reverse("account_reauthenticate"), {"password": PASSWORD, "next": "/"})
 
     assert client.post(address("callback-key-rotate", game)).status_code == 404
     assert "No callback key yet" in text(client.get(address("callback-key", game)))
 
 
-def test_two_people_of_the_house_see_the_key_once_between_them(client, game, approved, reviewer):
-    client.force_login(reviewer)
+def test_two_people_of_the_house_see_the_key_once_between_them(as_, client, game, approved):
+    as_("reviewer")
     secret = crypto.decrypt(bytes(CallbackKey.objects.get().secret_encrypted))
     assert secret in text(_show(client, game))
-    client.force_login(UserFactory(house_role="reviewer"))
+    other = UserFactory(house_role="reviewer")
+    client.force_login(other)
+    confirm(client, other)
 
     assert secret not in text(_show(client, game))
