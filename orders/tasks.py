@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from orders import delivery, delivery_config
+from orders import delivery, delivery_config, receivers
 
 
 @shared_task
@@ -16,3 +16,9 @@ def release_expired_leases() -> None:
 def follow_switches() -> None:
     """Move orders that came while somebody switched notification on or off."""
     delivery_config.follow_switch(at=timezone.now())
+
+
+@shared_task
+def tell_paused_receivers() -> None:
+    """Write to the teams whose servers have failed for long."""
+    receivers.tell_paused(at=timezone.now())

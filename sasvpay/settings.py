@@ -89,6 +89,8 @@ DELIVERY_RETRY_SECONDS: list[int] = env.list(
     cast=int,
     default=[15, 15, 30, 180, 600, 1200, 1800, 1800, 1800, 3600, 10800, 10800, 10800, 21600, 21600],
 )
+# How fast what waited for a paused URL goes out once it answers again, for each URL.
+DELIVERY_DRAIN_A_SECOND = env.float("DELIVERY_DRAIN_A_SECOND", default=5.0)
 
 # --- Wiring: who receives what, by name -------------------------------------------------------
 
@@ -101,6 +103,7 @@ CALLBACK_HANDLERS = {
 JOB_KINDS: dict[str, str] = {
     "items.preview": "items.importing.run_preview",
     "items.import": "items.importing.run_import",
+    "orders.resend": "orders.resending.run",
 }
 
 # --- Django -----------------------------------------------------------------------------------
@@ -266,6 +269,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "orders.tasks.release_expired_leases",
         "schedule": 5.0,
         "options": {"expires": 5},
+    },
+    "paused": {
+        "task": "orders.tasks.tell_paused_receivers",
+        "schedule": 10.0,
+        "options": {"expires": 10},
     },
 }
 
