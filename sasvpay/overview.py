@@ -36,6 +36,7 @@ GAME_MENU: Final = (
     Entry(_("Virtual item management"), "items:item-list", "package"),
     Entry(_("Order record"), "orders:order-list", "receipt-text"),
 )
+OPERATIONS_MENU: Final = (Entry(_("Delivery log"), "orders:delivery-list", "truck"),)
 REVIEW_MENU: Final = (Entry(_("Review queue"), "review-queue", "clipboard-check", waiting.count),)
 TEAM_MENU: Final = (Entry(_("Members"), "permissions:member-list", "users"),)
 PLATFORM_MENU: Final = (
@@ -104,12 +105,13 @@ def _menu(
     groups: tuple[tuple[Any, tuple[Entry, ...], MiniGame | Team | None, list[Any]], ...] = (
         (_("Virtual payment"), GAME_MENU, game, [game.app_id] if game else []),
         (_("Review"), REVIEW_MENU, None, []),
+        (_("Operations"), OPERATIONS_MENU, game, [game.app_id] if game else []),
         (_("Team"), TEAM_MENU, team, [team.pk] if team else []),
         (_("Platform"), PLATFORM_MENU, None, []),
     )
     menu = []
     for label, entries, place, args in groups:
-        if not args and entries in (GAME_MENU, TEAM_MENU):
+        if not args and entries in (GAME_MENU, OPERATIONS_MENU, TEAM_MENU):
             continue
         shown = [_line(request, entry, args) for entry in entries if _may_open(user, entry, place)]
         if shown:

@@ -9,6 +9,7 @@ from items import release
 from items.models import ExemptionRequest, Item, ItemVersion, ReleaseRequest
 from orders.models import (
     Delivery,
+    DeliveryAttempt,
     DeliveryConfig,
     DeliveryKey,
     DeliveryStatus,
@@ -222,3 +223,21 @@ class DeliveryFactory(DjangoModelFactory):
     env = factory.SelfAttribute("order.env")
     status = DeliveryStatus.WAITING
     due_at = AT
+
+
+class DeliveryAttemptFactory(DjangoModelFactory):
+    """A first attempt that failed."""
+
+    class Meta:
+        model = DeliveryAttempt
+
+    delivery = factory.SubFactory(DeliveryFactory, status="failed", attempts=1)
+    number = 1
+    started_at = AT
+    url = "http://127.0.0.1:9/notify"
+    signature = "a" * 64
+    status_code = 502
+    answer = "<html>"
+    took_ms = 12
+    verdict = "http_status"
+    detail = "HTTP 502"
