@@ -8,71 +8,28 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from items.models import ItemVersion
+from orders.choices import DeliveryStatus, Env, Flag, OrderSource, RefundState, Verdict
+from orders.delivery_models import DeliveryAct, Receiver
 from permissions.models import MiniGame, OfGame
 from sasvpay.kit.state import Stateful
 
-
-class Env(models.TextChoices):
-    """The environment of an order; test orders are kept apart and never counted as sales."""
-
-    LIVE = "0", _("Live")
-    TEST = "1", _("Test")
-
-
-class OrderSource(models.IntegerChoices):
-    """Where an order was made; the third is a test as well."""
-
-    IN_GAME = 1, _("In game")
-    MARKETPLACE = 2, _("Marketplace")
-    MARKETPLACE_TEST = 3, _("Marketplace test")
-
-
-class Flag(models.TextChoices):
-    """Why a person should look at an order, which is stored and delivered all the same."""
-
-    UNKNOWN_ITEM = "unknown_item", _("Unknown item")
-    NOT_ON_SALE = "not_on_sale", _("Not on sale")
-    PRICE_DIFFERS = "price_differs", _("Price differs")
-    PAYMENT_NOT_ENABLED = "payment_not_enabled", _("Payment not enabled")
-    PAID_ABOVE_PRICE = "paid_above_price", _("Paid above the price")
-    PAID_NOTHING = "paid_nothing", _("Paid nothing")
-
-
-class DeliveryStatus(models.TextChoices):
-    """How far an order's delivery is. *Retrying* is waiting after at least one attempt."""
-
-    HELD = "held", _("Held")
-    WAITING = "waiting", _("Waiting")
-    SENDING = "sending", _("Sending")
-    DELIVERED = "delivered", _("Delivered")
-    FAILED = "failed", _("Failed")
-
-
-class RefundState(models.TextChoices):
-    """What of an order was refunded, as its refunds tell; failed ones count for nothing."""
-
-    NONE = "none", _("Not refunded")
-    PROCESSING = "processing", _("Refund in progress")
-    PARTLY = "partly", _("Partly refunded")
-    FULLY = "fully", _("Fully refunded")
-
-
-class Verdict(models.TextChoices):
-    """What one attempt came to: success, or the reason why not."""
-
-    DELIVERED = "delivered", _("Delivered")
-    TIMEOUT = "timeout", _("No answer in time")
-    DNS = "dns", _("Host name not found")
-    REFUSED_ADDRESS = "refused_address", _("Address is not public")
-    CONNECT = "connect", _("Connection failed")
-    TLS = "tls", _("TLS failed")
-    PROTOCOL = "protocol", _("Not a proper HTTP answer")
-    HTTP_STATUS = "http_status", _("HTTP status is not 200")
-    TOO_LARGE = "too_large", _("Answer above 64 KB")
-    NOT_JSON = "not_json", _("Answer is not a JSON object")
-    RETURN_CODE = "return_code", _("returnCode is not 0")
-    NOT_OK = "not_ok", _("data is not OK")
-    INTERRUPTED = "interrupted", _("Interrupted")
+__all__ = [
+    "ConflictingCallback",
+    "Delivery",
+    "DeliveryAct",
+    "DeliveryAttempt",
+    "DeliveryConfig",
+    "DeliveryKey",
+    "DeliveryStatus",
+    "Env",
+    "Flag",
+    "Order",
+    "OrderSource",
+    "Receiver",
+    "RefundState",
+    "TestPush",
+    "Verdict",
+]
 
 
 class DeliveryConfig(OfGame):
@@ -299,54 +256,6 @@ class DeliveryAttempt(models.Model):
 
     def __str__(self) -> str:
         return f"{self.delivery_id}#{self.number}"
-
-
-class DeliveryAct(models.Model):
-    """What a person did about one delivery."""
-
-    class Kind(models.TextChoices):
-        RESENT = "resent", _("Sent again")
-        SETTLED = "settled", _("Marked as delivered by hand")
-
-    delivery = models.ForeignKey(Delivery, models.CASCADE, related_name="acts")
-    kind = models.CharField(max_length=16, choices=Kind.choices)
-    by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
-    at = models.DateTimeField()
-    reason = models.CharField(max_length=500, blank=True, default="")
-
-    def __str__(self) -> str:
-        return f"{self.delivery_id}: {self.kind}"
-
-
-class Receiver(models.Model):
-    """How a game's URL of one environment answers: its failures in a row, and what follows.
-
-    While `next_at` is set nothing goes there before that moment: a probe at a time while it is
-    paused, a few orders a second while what waited is sent.
-    """
-
-    game = models.ForeignKey(MiniGame, models.CASCADE, related_name="receivers")
-    env = models.CharField(max_length=1, choices=Env.choices)
-    failures = models.PositiveIntegerField(default=0)
-    failing_since = models.DateTimeField(null=True)
-    last_verdict = models.CharField(max_length=16, choices=Verdict.choices)
-    last_detail = models.CharField(max_length=300, blank=True, default="")
-    paused_at = models.DateTimeField(null=True)
-    next_at = models.DateTimeField(null=True)
-    # When the team's administrators were written to, once per pause.
-    told_at = models.DateTimeField(null=True)
-
-    class Meta:
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["game", "env"], name="orders_receiver_once"),
-            models.CheckConstraint(
-                name="orders_receiver_paused_until",
-                condition=Q(paused_at=None) | Q(next_at__isnull=False),
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.game_id}/{self.env}: {self.failures} failures"
 
 
 class ConflictingCallback(OfGame):

@@ -68,7 +68,7 @@ def _trouble(receiver: Receiver, config: DeliveryConfig) -> Trouble:
 
 def pace() -> timedelta:
     """Return the distance in which what waited during a pause goes out."""
-    return timedelta(seconds=1) / settings.DELIVERY_DRAIN_A_SECOND
+    return timedelta(seconds=1 / settings.DELIVERY_DRAIN_A_SECOND)
 
 
 def forget(game_id: int, envs: Iterable[str]) -> None:
