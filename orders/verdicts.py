@@ -58,7 +58,7 @@ def retry_after(answer: Answer, *, at: datetime) -> timedelta:
         return min(timedelta(seconds=int(asked[:9])), LONGEST_WAIT)
     try:
         until = parsedate_to_datetime(asked)
-    except ValueError:
+    except (ValueError, OverflowError):
         return timedelta(0)
     until = until if until.tzinfo else until.replace(tzinfo=UTC)
     return min(max(until - at, timedelta(0)), LONGEST_WAIT)

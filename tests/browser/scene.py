@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from orders.models import ConflictingCallback, DeliveryAttempt, DeliveryStatus, TestPush
+from orders.models import ConflictingCallback, DeliveryAttempt, DeliveryStatus, Receiver, TestPush
 from permissions import enablement, game_grants, invitations
 from permissions.matrix import Capability, HouseRole, TeamRole
 from permissions.models import Membership, User
@@ -114,6 +114,19 @@ class Scene:
         )
         return work.order
 
+    def pause(self):
+        """Have the live URL fail for long."""
+        Receiver.objects.create(
+            game=self.selling,
+            env="0",
+            failures=31,
+            failing_since=self.at - timedelta(hours=1),
+            last_verdict="http_status",
+            last_detail="HTTP 502",
+            paused_at=self.at,
+            next_at=self.at + timedelta(minutes=5),
+        )
+
     def push_failed(self):
         """Remember a test notification that was answered with a page."""
         TestPush.objects.create(
@@ -147,6 +160,7 @@ class Scene:
         self.sell(25)
         self.odd = self.sell_oddly()
         self.push_failed()
+        self.pause()
         self.crowd(21)
         invitations.invite(
             team=self.team,
