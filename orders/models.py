@@ -226,6 +226,12 @@ class Delivery(Stateful):
         return f"{self.order_id}: {self.status}"
 
     @property
+    def was_pushed(self) -> bool:
+        """Say whether it may be sent again: it was pushed before, and nobody pushes it now."""
+        is_waiting = self.status == DeliveryStatus.WAITING and self.attempts > self.uncounted
+        return is_waiting or self.status in {DeliveryStatus.FAILED, DeliveryStatus.DELIVERED}
+
+    @property
     def is_settled_by_hand(self) -> bool:
         """Say whether a person, and not the developer's server, said that it arrived."""
         return self.status == DeliveryStatus.DELIVERED and self.last_verdict != Verdict.DELIVERED

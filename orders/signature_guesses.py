@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _HEX: Final = re.compile(r"[0-9a-f]{64}")
 # So much is shown around the first character that differs.
 _AROUND: Final = 20
+# White space is what one does not see.
+_VISIBLE: Final = str.maketrans({"\n": "\\n", "\r": "\\r", "\t": "\\t", " ": "\N{OPEN BOX}"})
 
 
 def notes(
@@ -71,8 +73,7 @@ def _first_difference(given: str, right: str) -> str:
 
 def _excerpt(text: str, at: int) -> str:
     part = text[at : at + _AROUND]
-    # White space is what one does not see.
-    return json.dumps(part, ensure_ascii=False)[1:-1] if part else _("nothing more")
+    return part.translate(_VISIBLE) if part else _("nothing more")
 
 
 def _about_signature(given: str, expected: str) -> str:
