@@ -5,16 +5,18 @@ the clocks of the processes say, due times and leases follow the database's cloc
 """
 
 import random
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Final
 
+import structlog
 from django.conf import settings
 from django.db import connection, transaction
 
 from orders import delivery_postgresql, delivery_sqlite
-from orders.models import Delivery, DeliveryStatus, Verdict
+from orders.models import Delivery, DeliveryAttempt, DeliveryStatus, Verdict
 from orders.pushes import FAILING_LANE_SLOTS, LANE_SLOTS, LEASE, Lane, Result, Work, delivery_id
 from orders.verdicts import explain, judge
 from sasvpay.kit import crypto
@@ -39,6 +41,10 @@ __all__ = [
 JITTER: Final = 0.1
 # Expired leases that one sweep releases; the next goes on.
 RELEASE_LIMIT: Final = 2000
+# An order whose process died so often in a row is parked: it may be what kills.
+INTERRUPTIONS: Final = 3
+
+log = structlog.get_logger(__name__)
 
 # Every move that the statements of this subject make; a test holds it against the table.
 MOVES: Final = frozenset(
@@ -85,18 +91,25 @@ def note(results: Sequence[Result]) -> None:
         delivery_sqlite.note(rows, pauses)
 
 
-def next_gap(attempts: int) -> timedelta | None:
-    """Return how long to wait after so many attempts, with jitter; None at the end of the plan."""
-    plan = settings.DELIVERY_RETRY_SECONDS
-    if attempts > len(plan):
+def next_gap(counted: int, asked: timedelta = timedelta(0)) -> timedelta | None:
+    """Return how long to wait after so many counted attempts, with jitter; None at the plan's end.
+
+    A server may ask to be left alone for longer: up to twice the plan's gap. After a probe of a
+    paused URL, which counts for nothing, the order stays due.
+    """
+    plan = [0, *settings.DELIVERY_RETRY_SECONDS]
+    if counted >= len(plan):
         return None
+    gap = timedelta(seconds=plan[counted])
     # Of a thousand orders that failed together, not all come back in one instant.
     jitter = random.uniform(0, JITTER)  # noqa: S311 -- spreads load, hides nothing
-    return timedelta(seconds=plan[attempts - 1] * (1 + jitter))
+    return max(gap * (1 + jitter), min(asked, 2 * gap))
 
 
 def _pause(result: Result) -> timedelta | None:
-    gap = None if result.verdict == Verdict.DELIVERED else next_gap(result.attempt)
+    if result.verdict == Verdict.DELIVERED or result.is_parked:
+        return None
+    gap = next_gap(result.counted, result.retry_after)
     return None if gap is None else max(gap - result.waited, timedelta(0))
 
 
@@ -114,20 +127,40 @@ def release_expired(*, at: datetime) -> int:
         .filter(status=DeliveryStatus.SENDING, lease_until__lt=now)
         .order_by("lease_until")[:RELEASE_LIMIT]
     )
-    results = [_interrupted(row, now) for row in expired]
+    rows = list(expired)
+    poisonous = _poisonous(rows)
+    results = [_interrupted(row, now, is_parked=row.pk in poisonous) for row in rows]
     note(results)
+    for row in rows:
+        if row.pk in poisonous:
+            log.error("delivery_parked", order=row.pk, attempts=row.attempts)
     return len(results)
 
 
-def _interrupted(row: Delivery, now: datetime) -> Result:
+def _poisonous(rows: Sequence[Delivery]) -> set[int]:
+    """Return the orders whose attempts were interrupted so often in a row that they may be why."""
+    rest = {row.pk: row.attempts - INTERRUPTIONS for row in rows}
+    before = DeliveryAttempt.objects.filter(delivery__in=rest, verdict=Verdict.INTERRUPTED)
+    tally = Counter(
+        pk for pk, number in before.values_list("delivery", "number") if number > rest[pk]
+    )
+    # The attempt that is about to be noted is one more. A resend gives all of them again.
+    return {
+        row.pk for row in rows if tally[row.pk] + 1 >= INTERRUPTIONS <= row.attempts - row.uncounted
+    }
+
+
+def _interrupted(row: Delivery, now: datetime, *, is_parked: bool) -> Result:
     started_at = (row.lease_until or now) - LEASE
     return Result(
         order_id=row.pk,
         attempt=row.attempts,
+        counted=row.attempts - row.uncounted,
         verdict=Verdict.INTERRUPTED,
         detail="",
         started_at=started_at,
         waited=now - started_at,
+        is_parked=is_parked,
     )
 
 

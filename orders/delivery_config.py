@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.utils.translation import gettext as _
 
-from orders import credentials
+from orders import credentials, receivers
 from orders.models import Delivery, DeliveryConfig, DeliveryStatus, Env, Order
 from permissions import administrators
 from permissions.models import MiniGame, User
@@ -66,16 +66,16 @@ class Backlog:
         return 0 if self.has_test_url else self.test
 
 
-def backlog(config: DeliveryConfig) -> Backlog:
+def backlog(game: MiniGame, config: DeliveryConfig | None) -> Backlog:
     """Return what waits: the held orders, and while the switch is off all that are due."""
     waiting = [DeliveryStatus.HELD]
-    if not config.is_enabled:
+    if config is None or not config.is_enabled:
         waiting.append(DeliveryStatus.WAITING)
-    orders = Order.objects.filter(game_id=config.game_id, delivery_status__in=waiting)
+    orders = Order.objects.filter(game=game, delivery_status__in=waiting)
     return Backlog(
         live=listing.capped_count(orders.filter(env=Env.LIVE)),
         test=listing.capped_count(orders.filter(env=Env.TEST)),
-        has_test_url=bool(config.test_url),
+        has_test_url=bool(config and config.test_url),
     )
 
 
@@ -100,6 +100,7 @@ def save(*, game: MiniGame, url: str, test_url: str, by: User, at: datetime) -> 
     if before != _urls(config):
         told = {"by": by, "before": before or {}, "after": _urls(config)}
         administrators.tell(game, template="orders/delivery_url_changed", context=told, at=at)
+    receivers.forget(game.pk, _changed_envs(before, config))
     moved = _follow_test_url(config, had_one=bool(before and before["test_url"]), at=at)
     audit.record(
         Event.DELIVERY_CONFIGURED,
@@ -215,7 +216,15 @@ def _urls(config: DeliveryConfig | None) -> dict[str, str] | None:
     return {"url": config.url, "test_url": config.test_url} if config else None
 
 
+def _changed_envs(before: dict[str, str] | None, config: DeliveryConfig) -> list[str]:
+    """Return the environments whose orders go to another URL than before."""
+    urls = {Env.LIVE.value: "url", Env.TEST.value: "test_url"}
+    return [env for env, name in urls.items() if before and before[name] != getattr(config, name)]
+
+
 def _set(config: DeliveryConfig, *, is_enabled: bool, by: User, at: datetime) -> None:
+    if config.is_enabled != is_enabled:
+        receivers.forget(config.game_id, Env.values)
     config.is_enabled = is_enabled
     config.changed_by, config.changed_at = by, at
     config.save(update_fields=["is_enabled", "kept_before", "changed_by", "changed_at"])

@@ -3,13 +3,16 @@
 An embedded database has no other clock than this machine's.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from django.db import transaction
 from django.db.models import F, OuterRef, Q, Subquery
 from django.utils import timezone
 
+from orders import receivers_sqlite
 from orders.models import (
     Delivery,
     DeliveryAttempt,
@@ -24,41 +27,64 @@ from orders.models import (
 from orders.pushes import LANE_SLOTS, LATE, LEASE, Lane, Result, Work
 
 
+class _Target(NamedTuple):
+    lane: Lane
+    url: str
+
+
 def claim(slots: Mapping[Lane, int], limit: int) -> list[Work]:
     """Take what is due; see `delivery.claim`."""
     now = timezone.now()
-    # Outside of the transaction: an idle dispatcher does not take the only write lock.
-    due = _due(slots, limit, now)
-    if not due:
+    # Outside of the transaction first: an idle dispatcher does not take the only write lock.
+    if not (receivers_sqlite.are_to_end(now) or _due(slots, limit, now)):
         return []
     with transaction.atomic():
-        ids = list(
-            Delivery.objects.filter(pk__in=due, status=DeliveryStatus.WAITING).values_list(
-                "pk", flat=True
-            )
-        )
-        Delivery.objects.filter(pk__in=ids).update(
+        due = _due(slots, limit, now)
+        Delivery.objects.filter(pk__in=due).update(
             status=DeliveryStatus.SENDING, attempts=F("attempts") + 1, lease_until=now + LEASE
         )
-        Order.objects.filter(pk__in=ids).update(delivery_status=DeliveryStatus.SENDING)
-        rows = Delivery.objects.filter(pk__in=ids).select_related("order").order_by("due_at", "pk")
+        Order.objects.filter(pk__in=due).update(delivery_status=DeliveryStatus.SENDING)
+        probed = _pace(due, slots, limit, now)
+        rows = Delivery.objects.filter(pk__in=due).select_related("order").order_by("due_at", "pk")
         keys = _keys({row.game_id for row in rows}, now)
-        return [_work(row, due[row.pk], keys[row.game_id], now) for row in rows]
+        return [
+            _work(row, due[row.pk].url, keys[row.game_id], now, is_probe=row.pk in probed)
+            for row in rows
+        ]
 
 
-def _due(slots: Mapping[Lane, int], limit: int, now: datetime) -> dict[int, str]:
-    """Return the URL of each order that can start now."""
-    due: dict[int, str] = {}
+def _due(slots: Mapping[Lane, int], limit: int, now: datetime) -> dict[int, _Target]:
+    """Return where each order goes that can start now."""
+    due: dict[int, _Target] = {}
     lanes = sorted(_lanes(now).items(), key=lambda it: -slots.get(it[0], LANE_SLOTS))
+    slow = receivers_sqlite.slow()
     for lane, url in lanes:
-        free = min(slots.get(lane, LANE_SLOTS), limit - len(due))
+        room = receivers_sqlite.room(slow.get(lane), now)
+        free = min(slots.get(lane, LANE_SLOTS), room, limit - len(due))
         if free > 0:
             waiting = Delivery.objects.filter(
                 game=lane.game_id, env=lane.env, status=DeliveryStatus.WAITING, due_at__lte=now
             )
             found = waiting.order_by("due_at").values_list("pk", flat=True)[:free]
-            due.update(dict.fromkeys(found, url))
+            due.update(dict.fromkeys(found, _Target(lane, url)))
     return due
+
+
+def _pace(
+    due: Mapping[int, _Target], slots: Mapping[Lane, int], limit: int, now: datetime
+) -> set[int]:
+    """Say from when on the next may be taken of each slow lane; return which orders are probes."""
+    taken = Counter(target.lane for target in due.values())
+    slow = receivers_sqlite.slow()
+    for lane, receiver in slow.items():
+        room = min(receivers_sqlite.room(receiver, now), slots.get(lane, LANE_SLOTS))
+        is_done = taken[lane] < room and len(due) < limit
+        receivers_sqlite.take(receiver, taken[lane], is_done=is_done, now=now)
+    probed = {
+        pk for pk, target in due.items() if target.lane in slow and slow[target.lane].paused_at
+    }
+    Delivery.objects.filter(pk__in=probed).update(uncounted=F("uncounted") + 1)
+    return probed
 
 
 def _lanes(now: datetime) -> dict[Lane, str]:
@@ -78,11 +104,12 @@ def _keys(games: set[int], now: datetime) -> dict[int, DeliveryKey]:
     return {key.game_id: key for key in active.order_by("active_from", "pk")}
 
 
-def _work(row: Delivery, url: str, key: DeliveryKey, now: datetime) -> Work:
+def _work(row: Delivery, url: str, key: DeliveryKey, now: datetime, *, is_probe: bool) -> Work:
     return Work(
         order_id=row.pk,
         lane=Lane(row.game_id, row.env),
         attempt=row.attempts,
+        counted=0 if is_probe else row.attempts - row.uncounted,
         claimed_at=now,
         url=url,
         number=row.order.number,
@@ -97,27 +124,31 @@ def _work(row: Delivery, url: str, key: DeliveryKey, now: datetime) -> Work:
 def note(results: Sequence[Result], pauses: Sequence[timedelta | None]) -> None:
     """Write back a batch; see `delivery.note`."""
     now = timezone.now()
-    for result, pause in zip(results, pauses, strict=True):
-        _move(result, pause, now)
+    moved = [
+        result
+        for result, pause in zip(results, pauses, strict=True)
+        if _move(result, pause, now) and result.verdict != Verdict.INTERRUPTED
+    ]
     ids = {result.order_id for result in results}
+    lanes = Delivery.objects.filter(pk__in=ids).values_list("pk", "game_id", "env")
+    receivers_sqlite.hear(moved, {pk: Lane(game_id, env) for pk, game_id, env in lanes}, now)
     status = Delivery.objects.filter(pk=OuterRef("pk")).values("status")
     Order.objects.filter(pk__in=ids).update(delivery_status=Subquery(status))
     _tell_late(ids, now)
     _keep_attempts(results)
 
 
-def _move(result: Result, pause: timedelta | None, now: datetime) -> None:
+def _move(result: Result, pause: timedelta | None, now: datetime) -> int:
     mine = Q(status=DeliveryStatus.SENDING, attempts=result.attempt)
     row = Delivery.objects.filter(pk=result.order_id)
     common = {"last_verdict": result.verdict, "lease_until": None}
     if result.verdict == Verdict.DELIVERED:
-        row.filter(mine | ~Q(status=DeliveryStatus.DELIVERED)).update(
+        return row.filter(mine | ~Q(status=DeliveryStatus.DELIVERED)).update(
             status=DeliveryStatus.DELIVERED, delivered_at=now, **common
         )
-    elif pause is None:
-        row.filter(mine).update(status=DeliveryStatus.FAILED, **common)
-    else:
-        row.filter(mine).update(status=DeliveryStatus.WAITING, due_at=now + pause, **common)
+    if pause is None:
+        return row.filter(mine).update(status=DeliveryStatus.FAILED, **common)
+    return row.filter(mine).update(status=DeliveryStatus.WAITING, due_at=now + pause, **common)
 
 
 def _tell_late(ids: set[int], now: datetime) -> None:

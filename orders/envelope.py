@@ -120,6 +120,11 @@ def parse_payload(payload: str, kind: type[_Struct]) -> _Struct:
     return _typed(fields, kind, within="Payload.")
 
 
+def parse_object(text: str) -> dict[str, Any]:
+    """Return a JSON object, strictly parsed; raise EnvelopeError with 40001."""
+    return _object(text, "This is not a JSON object.")
+
+
 def sign(secret: str, event: str, payload: str) -> str:
     """Return `PayEventSig` for an event and the exact payload string."""
     return crypto.sign_hex(secret, f"{event}&{payload}")

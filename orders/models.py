@@ -8,71 +8,28 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from items.models import ItemVersion
+from orders.choices import DeliveryStatus, Env, Flag, OrderSource, RefundState, Verdict
+from orders.delivery_models import DeliveryAct, Receiver
 from permissions.models import MiniGame, OfGame
 from sasvpay.kit.state import Stateful
 
-
-class Env(models.TextChoices):
-    """The environment of an order; test orders are kept apart and never counted as sales."""
-
-    LIVE = "0", _("Live")
-    TEST = "1", _("Test")
-
-
-class OrderSource(models.IntegerChoices):
-    """Where an order was made; the third is a test as well."""
-
-    IN_GAME = 1, _("In game")
-    MARKETPLACE = 2, _("Marketplace")
-    MARKETPLACE_TEST = 3, _("Marketplace test")
-
-
-class Flag(models.TextChoices):
-    """Why a person should look at an order, which is stored and delivered all the same."""
-
-    UNKNOWN_ITEM = "unknown_item", _("Unknown item")
-    NOT_ON_SALE = "not_on_sale", _("Not on sale")
-    PRICE_DIFFERS = "price_differs", _("Price differs")
-    PAYMENT_NOT_ENABLED = "payment_not_enabled", _("Payment not enabled")
-    PAID_ABOVE_PRICE = "paid_above_price", _("Paid above the price")
-    PAID_NOTHING = "paid_nothing", _("Paid nothing")
-
-
-class DeliveryStatus(models.TextChoices):
-    """How far an order's delivery is. *Retrying* is waiting after at least one attempt."""
-
-    HELD = "held", _("Held")
-    WAITING = "waiting", _("Waiting")
-    SENDING = "sending", _("Sending")
-    DELIVERED = "delivered", _("Delivered")
-    FAILED = "failed", _("Failed")
-
-
-class RefundState(models.TextChoices):
-    """What of an order was refunded, as its refunds tell; failed ones count for nothing."""
-
-    NONE = "none", _("Not refunded")
-    PROCESSING = "processing", _("Refund in progress")
-    PARTLY = "partly", _("Partly refunded")
-    FULLY = "fully", _("Fully refunded")
-
-
-class Verdict(models.TextChoices):
-    """What one attempt came to: success, or the reason why not."""
-
-    DELIVERED = "delivered", _("Delivered")
-    TIMEOUT = "timeout", _("No answer in time")
-    DNS = "dns", _("Host name not found")
-    REFUSED_ADDRESS = "refused_address", _("Address is not public")
-    CONNECT = "connect", _("Connection failed")
-    TLS = "tls", _("TLS failed")
-    PROTOCOL = "protocol", _("Not a proper HTTP answer")
-    HTTP_STATUS = "http_status", _("HTTP status is not 200")
-    TOO_LARGE = "too_large", _("Answer above 64 KB")
-    NOT_JSON = "not_json", _("Answer is not a JSON object")
-    RETURN_CODE = "return_code", _("returnCode is not 0")
-    NOT_OK = "not_ok", _("data is not OK")
-    INTERRUPTED = "interrupted", _("Interrupted")
+__all__ = [
+    "ConflictingCallback",
+    "Delivery",
+    "DeliveryAct",
+    "DeliveryAttempt",
+    "DeliveryConfig",
+    "DeliveryKey",
+    "DeliveryStatus",
+    "Env",
+    "Flag",
+    "Order",
+    "OrderSource",
+    "Receiver",
+    "RefundState",
+    "TestPush",
+    "Verdict",
+]
 
 
 class DeliveryConfig(OfGame):
@@ -290,6 +247,8 @@ class Delivery(Stateful):
     due_at = models.DateTimeField()
     lease_until = models.DateTimeField(null=True)
     attempts = models.PositiveIntegerField(default=0)
+    # Of them those that the plan does not count: probes, and all that were before a resend.
+    uncounted = models.PositiveIntegerField(default=0, db_default=0)
     last_verdict = models.CharField(max_length=16, choices=Verdict.choices, blank=True, default="")
     delivered_at = models.DateTimeField(null=True)
 
@@ -310,10 +269,27 @@ class Delivery(Stateful):
                 name="orders_delivery_held",
                 condition=Q(status="held"),
             ),
+            # Few among many: what the log is searched by.
+            models.Index(
+                fields=["game", "last_verdict"],
+                name="orders_delivery_refused",
+                condition=~Q(last_verdict__in=["", "delivered"]),
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.order_id}: {self.status}"
+
+    @property
+    def was_pushed(self) -> bool:
+        """Say whether it may be sent again: it was pushed before, and nobody pushes it now."""
+        is_waiting = self.status == DeliveryStatus.WAITING and self.attempts > self.uncounted
+        return is_waiting or self.status in {DeliveryStatus.FAILED, DeliveryStatus.DELIVERED}
+
+    @property
+    def is_settled_by_hand(self) -> bool:
+        """Say whether a person, and not the developer's server, said that it arrived."""
+        return self.status == DeliveryStatus.DELIVERED and self.last_verdict != Verdict.DELIVERED
 
 
 class DeliveryAttempt(models.Model):

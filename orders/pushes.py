@@ -33,6 +33,8 @@ class Work:
     order_id: int
     lane: Lane
     attempt: int
+    # Which attempt of the plan it is; a probe of a paused URL is none, and this is 0.
+    counted: int
     claimed_at: datetime
     url: str
     number: str
@@ -53,6 +55,7 @@ class Result:
 
     order_id: int
     attempt: int
+    counted: int
     verdict: Verdict
     detail: str
     started_at: datetime
@@ -64,6 +67,10 @@ class Result:
     took_ms: int = 0
     # How much of the gap until the next attempt has gone by already.
     waited: timedelta = timedelta(0)
+    # What a busy server asked for.
+    retry_after: timedelta = timedelta(0)
+    # No further attempt, whatever the plan says.
+    is_parked: bool = False
 
     @classmethod
     def of(cls, work: Work, answer: Answer, *, signature: str) -> Self:
@@ -72,6 +79,7 @@ class Result:
         return cls(
             order_id=work.order_id,
             attempt=work.attempt,
+            counted=work.counted,
             verdict=verdict,
             detail=detail,
             started_at=work.claimed_at,
@@ -81,6 +89,7 @@ class Result:
             status_code=answer.status,
             answer=verdicts.storable(answer.excerpt.decode("utf-8", "replace")),
             took_ms=answer.took_ms,
+            retry_after=verdicts.retry_after(answer, at=work.claimed_at),
         )
 
 

@@ -15,6 +15,7 @@ from orders import delivery, envelope
 from orders.models import (
     ConflictingCallback,
     Delivery,
+    DeliveryAct,
     DeliveryAttempt,
     DeliveryConfig,
     DeliveryStatus,
@@ -28,6 +29,7 @@ from orders.models import (
 # An order is pushed 16 times by plan; more only by hand.
 ATTEMPTS_SHOWN: Final = 50
 CONFLICTS_SHOWN: Final = 20
+ACTS_SHOWN: Final = 50
 
 _FLAGS: Final[Mapping[Flag, tuple[Promise, Promise]]] = {
     Flag.UNKNOWN_ITEM: (
@@ -114,6 +116,12 @@ def attempts_of(order: Order) -> list[Attempt]:
     ]
 
 
+def acts_of(order: Order) -> list[DeliveryAct]:
+    """Return what people did about an order's delivery, the last first."""
+    acts = DeliveryAct.objects.filter(delivery=order.pk).select_related("by")
+    return list(acts.order_by("-at", "-pk")[:ACTS_SHOWN])
+
+
 def conflicts_of(order: Order) -> list[ConflictingCallback]:
     """Return the newest callbacks that used this number for other content."""
     return list(order.conflicts.order_by("-created_at", "-pk")[:CONFLICTS_SHOWN])
@@ -134,6 +142,11 @@ def sent_body(order: Order, signature: str) -> str:
         pay_event_sig=signature,
     )
     return msgspec.json.encode(sent).decode()
+
+
+def signed_text(order: Order) -> str:
+    """Return the string that is signed: in all attempts the same."""
+    return f"{envelope.PURCHASE_EVENT}&{order.payload}"
 
 
 def pretty(payload: str) -> str:
@@ -161,6 +174,7 @@ def timeline(
     order: Order,
     attempts: Sequence[Attempt],
     conflicts: Sequence[ConflictingCallback],
+    acts: Sequence[DeliveryAct] = (),
 ) -> list[Moment]:
     """Return what happened to an order, the newest first."""
     settlement = getattr(order, "settlement", None)
@@ -174,6 +188,7 @@ def timeline(
         ),
         *(_attempt_moment(each) for each in attempts),
         *(_conflict_moment(each) for each in conflicts),
+        *(_act_moment(each) for each in acts),
     ]
     return sorted(moments, key=lambda moment: moment.at, reverse=True)
 
@@ -211,3 +226,8 @@ def _conflict_moment(conflict: ConflictingCallback) -> Moment:
         _("Other content in: %(fields)s") % {"fields": ", ".join(conflict.differs.split())},
         "warning",
     )
+
+
+def _act_moment(act: DeliveryAct) -> Moment:
+    tone = "success" if act.kind == DeliveryAct.Kind.SETTLED else "info"
+    return Moment(act.at, act.get_kind_display(), "", tone, actor=str(act.by), note=act.reason)

@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from orders import certificates, delivery, delivery_config, rollup
+from orders import certificates, delivery, delivery_config, receivers, rollup
 
 
 @shared_task
@@ -28,3 +28,9 @@ def roll_up() -> None:
 def warn_of_expiring_certificates() -> None:
     """Write to the teams whose certificates end soon."""
     certificates.warn(at=timezone.now())
+
+
+@shared_task
+def tell_paused_receivers() -> None:
+    """Write to the teams whose servers have failed for long."""
+    receivers.tell_paused(at=timezone.now())

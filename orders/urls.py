@@ -3,7 +3,7 @@
 from django.urls import path
 
 from orders.endpoint import Callback
-from orders.views import config, exports, orders, search, testing
+from orders.views import config, deliveries, exports, helper, orders, resending, search, testing
 from permissions.access import public, signed_in
 
 app_name = "orders"
@@ -18,6 +18,28 @@ urlpatterns = [
     path("games/<app_id>/config/off", config.switch_off, name="config-off"),
     path("games/<app_id>/config/key", config.rotate_key, name="key-rotate"),
     path("games/<app_id>/config/test", testing.send, name="test-push"),
+    path("games/<app_id>/config/protocol", helper.protocol, name="protocol"),
+    path("games/<app_id>/config/signature", helper.signature, name="signature"),
+    path("games/<app_id>/deliveries", deliveries.delivery_list, name="delivery-list"),
+    path("games/<app_id>/deliveries/resend", resending.resend, name="delivery-resend"),
+    path(
+        "games/<app_id>/deliveries/resends/<int:job_id>", resending.progress, name="resend-progress"
+    ),
+    path(
+        "games/<app_id>/deliveries/<int:order_id>",
+        deliveries.delivery_detail,
+        name="delivery-detail",
+    ),
+    path(
+        "games/<app_id>/deliveries/<int:order_id>/attempts/<int:number>",
+        deliveries.attempt_detail,
+        name="attempt-detail",
+    ),
+    path(
+        "games/<app_id>/deliveries/<int:order_id>/settle",
+        resending.settle,
+        name="delivery-settle",
+    ),
     path("games/<app_id>/orders", orders.order_list, name="order-list"),
     path("games/<app_id>/orders/export", exports.order_export, name="order-export"),
     path("games/<app_id>/orders/<int:order_id>", orders.order_detail, name="order-detail"),

@@ -1,6 +1,9 @@
 """What an answer of the developer's server means. Used by deliveries and by the test push."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from typing import Any, Final
 
 import msgspec
@@ -11,6 +14,9 @@ from orders.models import DeliveryAttempt, Verdict
 from sasvpay.kit.outbound import Answer
 
 HTTP_OK: Final = 200
+# Only these say "later", with Retry-After; nobody is asked to wait for longer than the plan's day.
+BUSY: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
+LONGEST_WAIT: Final = timedelta(days=1)
 # A value of the answer is quoted up to so many characters.
 QUOTED: Final = 80
 DETAIL_LENGTH: Final = DeliveryAttempt._meta.get_field("detail").max_length or 0
@@ -41,6 +47,21 @@ def judge(answer: Answer) -> tuple[Verdict, str]:
     """Return the verdict and what exactly was found. Everything but DELIVERED is a retry."""
     verdict, detail = _judge(answer)
     return verdict, storable(detail)[:DETAIL_LENGTH]
+
+
+def retry_after(answer: Answer, *, at: datetime) -> timedelta:
+    """Return for how long a busy server asks to be left alone; nothing if it does not say."""
+    asked = answer.retry_after.strip()
+    if answer.status not in BUSY or not asked:
+        return timedelta(0)
+    if asked.isascii() and asked.isdecimal():
+        return min(timedelta(seconds=int(asked[:9])), LONGEST_WAIT)
+    try:
+        until = parsedate_to_datetime(asked)
+    except (ValueError, OverflowError):
+        return timedelta(0)
+    until = until if until.tzinfo else until.replace(tzinfo=UTC)
+    return min(max(until - at, timedelta(0)), LONGEST_WAIT)
 
 
 def _judge(answer: Answer) -> tuple[Verdict, str]:

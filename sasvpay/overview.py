@@ -39,6 +39,10 @@ GAME_MENU: Final = (
     Entry(_("Order record"), "orders:order-list", "receipt-text"),
     Entry(_("After-sales record"), "aftersales:refund-list", "undo-2"),
 )
+OPERATIONS_MENU: Final = (
+    Entry(_("Delivery log"), "orders:delivery-list", "truck"),
+    Entry(_("Audit log"), "game-audit", "scroll-text"),
+)
 REVIEW_MENU: Final = (Entry(_("Review queue"), "review-queue", "clipboard-check", waiting.count),)
 TEAM_MENU: Final = (
     Entry(_("Team dashboard"), "team-dashboard", "chart-column"),
@@ -115,12 +119,13 @@ def _menu(
         ("", DASHBOARD_MENU, game, [game.app_id] if game else []),
         (_("Virtual payment"), GAME_MENU, game, [game.app_id] if game else []),
         (_("Review"), REVIEW_MENU, None, []),
+        (_("Operations"), OPERATIONS_MENU, game, [game.app_id] if game else []),
         (_("Team"), TEAM_MENU, team, [team.pk] if team else []),
         (_("Platform"), PLATFORM_MENU, None, []),
     )
     menu = []
     for label, entries, place, args in groups:
-        if not args and entries in (DASHBOARD_MENU, GAME_MENU, TEAM_MENU):
+        if not args and entries in (DASHBOARD_MENU, GAME_MENU, OPERATIONS_MENU, TEAM_MENU):
             continue
         shown = [_line(request, entry, args) for entry in entries if _may_open(user, entry, place)]
         if shown:

@@ -150,6 +150,8 @@ CURRENCY = _read(
 # --- Delivery (product.md section 6) ----------------------------------------------------------
 
 LONGEST_ATTEMPT_SECONDS = 4
+# After the first push, one after each of these pauses (seconds): 16 attempts in 24 hours.
+DAY_OF_TRIES = [15, 15, 30, 180, 600, 1200, *[1800] * 3, 3600, *[10800] * 3, *[21600] * 2]
 DELIVERY_ALLOW_PRIVATE = env.bool("DELIVERY_ALLOW_PRIVATE", default=not PRODUCTION)
 DELIVERY_TIMEOUT_SECONDS = _read(
     "DELIVERY_TIMEOUT_SECONDS",
@@ -162,27 +164,13 @@ DELIVERY_RETRY_SECONDS: list[int] = _read(
     lambda: env.list(
         "DELIVERY_RETRY_SECONDS",
         cast=int,
-        default=[
-            15,
-            15,
-            30,
-            180,
-            600,
-            1200,
-            1800,
-            1800,
-            1800,
-            3600,
-            10800,
-            10800,
-            10800,
-            21600,
-            21600,
-        ],
+        default=DAY_OF_TRIES,
     ),
     must="whole seconds above 0, separated by commas",
     fits=lambda gaps: gaps and min(gaps) > 0,
 )
+# How fast what waited for a paused URL goes out once it answers again, for each URL.
+DELIVERY_DRAIN_A_SECOND = env.float("DELIVERY_DRAIN_A_SECOND", default=5.0)
 
 # --- Wiring: who receives what, by name -------------------------------------------------------
 
@@ -200,6 +188,7 @@ JOB_KINDS: dict[str, str] = {
     "items.preview": "items.importing.run_preview",
     "items.import": "items.importing.run_import",
     "orders.export": "orders.export.ORDERS",
+    "orders.resend": "orders.resending.run",
 }
 
 # --- Django -----------------------------------------------------------------------------------
@@ -400,6 +389,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "orders.tasks.warn_of_expiring_certificates",
         "schedule": 3600.0,
         "options": {"expires": 3600},
+    },
+    "paused": {
+        "task": "orders.tasks.tell_paused_receivers",
+        "schedule": 10.0,
+        "options": {"expires": 10},
     },
 }
 

@@ -1,6 +1,7 @@
 """People (one per role), a game, and what this machine lacks: skipped by name, with the reason."""
 
 import os
+import shutil
 import uuid
 from pathlib import Path
 
@@ -24,6 +25,7 @@ def pytest_collection_modifyitems(items):
             "" if connection.vendor == "postgresql" else "DATABASE_URL names no PostgreSQL"
         ),
         "redis": ("" if settings.REDIS_URL else "REDIS_URL names no Redis"),
+        "node": "" if shutil.which("node") else "Node.js is not on the PATH",
         "browser": ("" if CHROMIUM.exists() else f"Chromium is not at {CHROMIUM}"),
     }
     for item in items:

@@ -10,6 +10,7 @@ from items import release
 from items.models import ExemptionRequest, Item, ItemVersion, ReleaseRequest
 from orders.models import (
     Delivery,
+    DeliveryAttempt,
     DeliveryConfig,
     DeliveryKey,
     DeliveryStatus,
@@ -248,3 +249,21 @@ class RefundFactory(DjangoModelFactory):
     request_id = "00000000-0000-4000-8000-000000000000"
     created_at = AT
     changed_at = AT
+
+
+class DeliveryAttemptFactory(DjangoModelFactory):
+    """A first attempt that failed."""
+
+    class Meta:
+        model = DeliveryAttempt
+
+    delivery = factory.SubFactory(DeliveryFactory, status="failed", attempts=1)
+    number = 1
+    started_at = AT
+    url = "http://127.0.0.1:9/notify"
+    signature = "a" * 64
+    status_code = 502
+    answer = "<html>"
+    took_ms = 12
+    verdict = "http_status"
+    detail = "HTTP 502"

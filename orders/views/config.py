@@ -14,7 +14,6 @@ from django.views.decorators.http import require_safe
 
 from items import exemption
 from orders import certificates, credentials, delivery_config
-from orders.delivery_config import Backlog
 from orders.forms import DeliveryConfigForm, RotateKeyForm, SwitchOnForm
 from orders.models import DeliveryConfig
 from orders.views import testing
@@ -46,9 +45,9 @@ def show(request: ConsoleRequest, game: MiniGame) -> HttpResponse:
         "game": game,
         "config": config,
         "is_unencrypted": bool(config and config.url.lower().startswith("http://")),
-        "backlog": delivery_config.backlog(config) if config else None,
         "ending": certificates.ending(game, now),
         "now": now,
+        "backlog": delivery_config.backlog(game, config),
         "exemption": exemption.current(game),
         "exemption_history": exemption.history(game),
         **_key_context(game, now),
@@ -98,7 +97,7 @@ def _saved_message(request: ConsoleRequest, *, is_first: bool) -> str:
 def switch_on(request: ConsoleRequest, game: MiniGame) -> HttpResponse:
     """Ask what becomes of the waiting orders, and switch notification on."""
     config = _config_of(game)
-    backlog = delivery_config.backlog(config) if config else Backlog(0, 0, has_test_url=False)
+    backlog = delivery_config.backlog(game, config)
     is_on = bool(config and config.is_enabled)
     form = SwitchOnForm(_typed(request), is_on=is_on, has_waiting=bool(backlog.pushable))
     if request.method == "POST" and form.is_valid():
@@ -107,7 +106,14 @@ def switch_on(request: ConsoleRequest, game: MiniGame) -> HttpResponse:
         )
         messages.success(request, _on_message(pushed))
         return go_to(request, _page(game))
-    context = {"game": game, "is_on": is_on, "backlog": backlog, "form": form, "back": _page(game)}
+    context = {
+        "game": game,
+        "is_on": is_on,
+        "is_untested": not testing.has_passed(game),
+        "backlog": backlog,
+        "form": form,
+        "back": _page(game),
+    }
     return render(request, "orders/switch_on.html", context, status=_status(request))
 
 

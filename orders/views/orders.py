@@ -77,6 +77,7 @@ def order_detail(request: ConsoleRequest, game: MiniGame, order_id: int) -> Http
 
 def _told(order: Order) -> dict[str, Any]:
     attempts, conflicts = record.attempts_of(order), record.conflicts_of(order)
+    acts = record.acts_of(order)
     work = getattr(order, "delivery", None)
     config = DeliveryConfig.objects.filter(game=order.game_id).first()
     return {
@@ -87,7 +88,7 @@ def _told(order: Order) -> dict[str, Any]:
         "settlement": getattr(order, "settlement", None),
         "attempts": attempts,
         "conflicts": conflicts,
-        "timeline": record.timeline(order, attempts, conflicts),
+        "timeline": record.timeline(order, attempts, conflicts, acts),
         "next_attempt_at": record.next_attempt_at(work),
         "why_held": record.why_held(order, config),
         "delivery_id": record.delivery_id_of(order),

@@ -30,6 +30,11 @@ def send(request: ConsoleRequest, game: MiniGame) -> HttpResponse:
     return go_to(request, reverse("orders:config", args=[game.app_id]) + "#test")
 
 
+def has_passed(game: MiniGame) -> bool:
+    """Say whether a test notification was ever confirmed."""
+    return game.test_pushes.filter(verdict=Verdict.DELIVERED).exists()
+
+
 def context(game: MiniGame, config: DeliveryConfig | None, now: datetime) -> dict[str, Any]:
     """Return what the page says of test notifications."""
     push = TestPush.objects.filter(game=game).select_related("sent_by").order_by("-sent_at").first()

@@ -56,6 +56,8 @@ class Answer:
     took_ms: int
     failure: Failure | None = None
     detail: str = ""
+    # The header of that name, as it came.
+    retry_after: str = ""
 
     @property
     def excerpt(self) -> bytes:
@@ -179,7 +181,15 @@ class Client:
         except (UnsafeUrlError, aiohttp.ClientError, OSError) as problem:
             failure, detail = _why(problem)
         took_ms = round((clock() - start) * 1000)
-        return Answer(came.status, bytes(came.body), came.truncated, took_ms, failure, detail)
+        return Answer(
+            status=came.status,
+            body=bytes(came.body),
+            truncated=came.truncated,
+            took_ms=took_ms,
+            failure=failure,
+            detail=detail,
+            retry_after=came.retry_after,
+        )
 
     async def _exchange(
         self, url: URL, body: bytes, headers: Mapping[str, str], came: "_Came"
@@ -188,6 +198,7 @@ class Client:
         # A connection whose answer was read to its end is kept; close() cuts any other.
         try:
             came.status = response.status
+            came.retry_after = response.headers.get("Retry-After", "")
             while piece := await response.content.readany():
                 came.body += piece
                 if len(came.body) > READ_BYTES:
@@ -205,6 +216,7 @@ class _Came:
     status: int | None = None
     body: bytearray = field(default_factory=bytearray)
     truncated: bool = False
+    retry_after: str = ""
 
 
 def _why(problem: Exception) -> tuple[Failure, str]:

@@ -7,9 +7,11 @@ from typing import Any
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import timezone
 
 from items import exemption, importing, release, workbook
 from items.models import ImportBatch
+from orders import resending
 from permissions import enablement, game_grants, invitations
 from permissions.matrix import Capability, HouseRole, TeamRole
 from permissions.models import GameGrant
@@ -115,6 +117,21 @@ def _order(world: World, **facts: Any) -> Any:
 
 def _refund(world: World) -> Any:
     return factories.RefundFactory(order__game=world.game)
+
+
+def _attempt(world: World) -> Any:
+    delivery = factories.DeliveryFactory(
+        order__game=world.game, order__created_at=timezone.now(), status="failed", attempts=1
+    )
+    return factories.DeliveryAttemptFactory(delivery=delivery)
+
+
+def _resend(world: World) -> Any:
+    _configured(world)
+    _attempt(world)
+    return resending.start(
+        game=world.game, query="", by=world.people["team_admin"], at=timezone.now()
+    )
 
 
 def _version(world: World, status: str, **facts: Any) -> Any:
@@ -230,6 +247,18 @@ ASKS: dict[str, Callable[[World], Ask]] = {
     "orders:config-off": _after(_configured, lambda w: _game(w, {})),
     "orders:key-rotate": _after(_configured, lambda w: _game(w, {"when": "0"})),
     "orders:test-push": _after(_configured, lambda w: _posting(_game(w))),
+    "orders:protocol": _game,
+    "orders:signature": _after(_configured, lambda w: _game(w, {"text": '{"OutTradeNo":"fresh"}'})),
+    "orders:delivery-list": lambda w: _game(w) if _order(w) else Ask(),
+    "orders:delivery-detail": lambda w: _game(w, order_id=_order(w).pk),
+    "orders:attempt-detail": lambda w: _game(w, order_id=_attempt(w).delivery_id, number=1),
+    "orders:delivery-resend": _after(
+        _configured, lambda w: _game(w, {"order": _attempt(w).delivery_id})
+    ),
+    "orders:resend-progress": lambda w: _game(w, job_id=_resend(w).pk),
+    "orders:delivery-settle": lambda w: _game(
+        w, {"reason": "The player has it."}, order_id=_order(w).pk
+    ),
     "orders:order-list": lambda w: _game(w) if _order(w) else Ask(),
     "orders:order-export": lambda w: _game(w, {"format": "csv", "columns": ["number"]}),
     "orders:order-detail": lambda w: _game(w, order_id=_order(w).pk),

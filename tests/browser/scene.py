@@ -8,7 +8,7 @@ from django.utils import timezone
 from aftersales.models import Refund
 from aftersales.refunds import Refunds
 from orders import rollup
-from orders.models import ConflictingCallback, DeliveryAttempt, DeliveryStatus, TestPush
+from orders.models import ConflictingCallback, DeliveryAttempt, DeliveryStatus, Receiver, TestPush
 from permissions import enablement, game_grants, invitations
 from permissions.matrix import Capability, HouseRole, TeamRole
 from permissions.models import Membership, User
@@ -138,6 +138,19 @@ class Scene:
         told["FinishedAt"] = 0 if status == "processing" else told["InitiatedAt"] + 60
         Refunds().store([report_of(self.selling, status, **told)], at=self.at)
 
+    def pause(self):
+        """Have the live URL fail for long."""
+        Receiver.objects.create(
+            game=self.selling,
+            env="0",
+            failures=31,
+            failing_since=self.at - timedelta(hours=1),
+            last_verdict="http_status",
+            last_detail="HTTP 502",
+            paused_at=self.at,
+            next_at=self.at + timedelta(minutes=5),
+        )
+
     def push_failed(self):
         """Remember a test notification that was answered with a page."""
         TestPush.objects.create(
@@ -173,6 +186,7 @@ class Scene:
         self.odd_refund = self.refund_oddly()
         self.push_failed()
         rollup.sweep(at=timezone.now())
+        self.pause()
         self.crowd(21)
         invitations.invite(
             team=self.team,

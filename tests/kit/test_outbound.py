@@ -135,6 +135,13 @@ def test_post_does_not_decompress():
     assert answer.body == bomb[:65536]
 
 
+def test_post_brings_what_a_busy_server_asks_for():
+    answer = post_to(answering(ok(headers=b"Retry-After: 120\r\n")))
+
+    assert answer.retry_after == "120"
+    assert post_to(answering(ok())).retry_after == ""
+
+
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_post_does_not_follow_a_redirect(status):
     raw = b"HTTP/1.1 %d Go\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n" % status

@@ -47,6 +47,7 @@ def result_of(work, verdict=Verdict.TIMEOUT, **facts):
     return Result(
         order_id=work.order_id,
         attempt=work.attempt,
+        counted=work.counted,
         verdict=verdict,
         detail="",
         started_at=work.claimed_at,

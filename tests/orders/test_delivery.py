@@ -56,6 +56,29 @@ def test_next_gap_ends_with_the_plan():
     assert delivery.next_gap(16) is None
 
 
+@pytest.mark.parametrize(
+    ("asked", "least", "most"), [(0, 100, 110), (50, 100, 110), (150, 150, 150), (10**9, 200, 200)]
+)
+def test_a_busy_server_is_given_up_to_twice_the_gap_of_the_plan(settings, asked, least, most):
+    settings.DELIVERY_RETRY_SECONDS = [100]
+
+    gap = delivery.next_gap(1, timedelta(seconds=asked))
+
+    assert gap is not None
+    assert timedelta(seconds=least) <= gap <= timedelta(seconds=most)
+
+
+def test_note_honours_retry_after(game, settings):
+    settings.DELIVERY_RETRY_SECONDS = [100]
+    row = owed(game)
+    (work,) = claim_all()
+
+    delivery.note([Result.of(work, answer(b"", status=429, retry_after="150"), signature="ab")])
+
+    row.refresh_from_db()
+    assert timedelta(seconds=148) < row.due_at - timezone.now() <= timedelta(seconds=150)
+
+
 # --- Claiming ---------------------------------------------------------------------------------
 
 

@@ -254,7 +254,7 @@ def test_the_backlog_counts_what_waits_for_the_switch_or_a_url(
     owed(game, HELD, Env.TEST)
     owed(game, DeliveryStatus.FAILED)
 
-    backlog = delivery_config.backlog(config)
+    backlog = delivery_config.backlog(game, config)
 
     assert (backlog.live, backlog.test, backlog.pushable, backlog.stuck) == expected
 

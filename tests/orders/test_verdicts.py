@@ -1,14 +1,16 @@
 """What an answer of the developer's server means."""
 
 import json
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orders import delivery
+from orders import delivery, verdicts
 from orders.models import Verdict
 from sasvpay.kit.outbound import Failure
+from tests.factories import AT
 from tests.orders.owing import answer
 
 
@@ -105,3 +107,26 @@ def test_judge_delivers_exactly_what_the_rule_says(content):
 @pytest.mark.parametrize("verdict", Verdict)
 def test_explain_has_a_sentence_for_every_verdict(verdict):
     assert delivery.explain(verdict).endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("status", "asked", "seconds"),
+    [
+        (429, "20", 20),
+        (503, " 20 ", 20),
+        (503, f"{AT + timedelta(minutes=1):%a, %d %b %Y %H:%M:%S GMT}", 60),
+        (503, f"{AT - timedelta(minutes=1):%a, %d %b %Y %H:%M:%S GMT}", 0),
+        (429, "1000000000", 86_400),
+        (429, "9" * 5000, 86_400),
+        (429, "Fri, 31 Dec 9999 23:59:59 GMT", 86_400),
+        *((503, text, 0) for text in ("", "soon", "-5", "1.5", "٣", "Fri, 31 Feb 2026 25:61:61")),
+        (503, "Sat, 21 Nov 2026 13:00:00 +99999999999999999999", 0),
+        (200, "20", 0),
+        (500, "20", 0),
+        (None, "20", 0),
+    ],
+)
+def test_only_a_busy_server_is_left_alone_for_as_long_as_it_asks(status, asked, seconds):
+    found = verdicts.retry_after(answer(b"", status=status, retry_after=asked), at=AT)
+
+    assert found == timedelta(seconds=seconds)
