@@ -32,7 +32,7 @@ with slow as materialized (
   select id, paused_at is not null as is_probe,
          case when paused_at is not null then 1
               else least(%(burst)s, 1 + floor(extract(epoch from statement_timestamp() - next_at)
-                                              / extract(epoch from %(pace)s))::int) end as room
+                                              / extract(epoch from %(pace)s)))::int end as room
   from orders_receiver where next_at <= statement_timestamp()
   for update skip locked
 ), lane as materialized (

@@ -13,12 +13,13 @@ from typing import Any
 from django.utils import timezone
 
 from orders.dispatcher import Dispatcher
-from orders.models import Delivery
+from orders.models import Delivery, DeliveryStatus, Order
 from tests.factories import (
     DeliveryConfigFactory,
     DeliveryFactory,
     DeliveryKeyFactory,
     MiniGameFactory,
+    OrderFactory,
 )
 
 OK = (200, b'{"returnCode":"0","returnMessage":"","data":"OK","requestId":"1"}')
@@ -111,6 +112,18 @@ def owed(game, count=1, **facts):
         DeliveryFactory(order__game=game, due_at=timezone.now() - timedelta(seconds=1), **facts)
         for _each in range(count)
     ]
+
+
+def owed_in_bulk(game, count, *, status=DeliveryStatus.WAITING, attempts=0):
+    """Make many orders that are due, in two statements."""
+    at = timezone.now() - timedelta(seconds=1)
+    orders = OrderFactory.build_batch(
+        count, game=game, item_version=None, created_at=at, delivery_status=status
+    )
+    Delivery.objects.bulk_create(
+        Delivery(order=order, game=game, env=order.env, status=status, due_at=at, attempts=attempts)
+        for order in Order.objects.bulk_create(orders)
+    )
 
 
 def statuses(game):

@@ -243,7 +243,7 @@ def test_a_thousand_orders_wait_for_a_server_that_is_away_and_none_is_lost(setti
         lambda body: dispatching.OK if health["is_up"] else (502, b"")
     ) as server:
         game = dispatching.configured(server.url)
-        dispatching.owed(game, 1000)
+        dispatching.owed_in_bulk(game, 1000)
         paused(game, failures=19, paused_at=None, next_at=None)
         with ExitStack() as running:
             for _each in range(dispatchers):

@@ -13,6 +13,7 @@ from sasvpay.kit import jobs
 from sasvpay.kit.audit import Event
 from sasvpay.kit.models import AuditEvent, Job
 from tests.factories import DeliveryConfigFactory, DeliveryFactory, DeliveryKeyFactory
+from tests.orders.dispatching import owed_in_bulk
 from tests.orders.owing import attempts_of, claim_all, result_of, state_of
 
 NOW = timezone.now
@@ -126,24 +127,8 @@ def test_every_move_stands_in_the_table():
 # --- All that a search finds ------------------------------------------------------------------
 
 
-def many(game, count, **facts):
-    orders = Order.objects.bulk_create(
-        Order(
-            game=game, env="0", number=f"M{n:06}", open_id="o", product_id="p", quantity=1,
-            zone_id="1", orig_price_cents=1, actual_price_cents=1, order_source=1, pay_model="x",
-            payload="{}", request_id="x", created_at=NOW(), delivery_status="failed",
-        )
-        for n in range(count)
-    )  # fmt: skip
-    Delivery.objects.bulk_create(
-        Delivery(order=each, game=game, env="0", status="failed", due_at=NOW(), attempts=16,
-                 last_verdict="timeout", **facts)
-        for each in orders
-    )  # fmt: skip
-
-
 def test_a_thousand_go_in_one_job_with_progress(game, senior_developer):
-    many(game, 1000)
+    owed_in_bulk(game, 1000, status=DeliveryStatus.FAILED, attempts=16)
     left = order(game, DeliveryStatus.DELIVERED, last_verdict=Verdict.DELIVERED)
 
     job = start(game, senior_developer, "state=failed")
@@ -169,7 +154,7 @@ def test_a_job_that_died_goes_on_where_it_was_and_sends_nothing_twice(
     game, senior_developer, monkeypatch
 ):
     monkeypatch.setattr(resending, "BITE", 10)
-    many(game, 30)
+    owed_in_bulk(game, 30, status=DeliveryStatus.FAILED, attempts=16)
     job = start(game, senior_developer)
     first = list(Order.objects.order_by("pk").values_list("pk", flat=True)[:10])
     resending._bite(job, game, first)
