@@ -1,6 +1,6 @@
 """Paid orders, the configuration of their delivery, and every attempt to deliver them."""
 
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
@@ -8,6 +8,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from items.models import ItemVersion
+from orders.order_indexes import ORDER_INDEXES
 from permissions.models import MiniGame, OfGame
 from sasvpay.kit.state import Stateful
 
@@ -125,10 +126,6 @@ class DeliveryKey(OfGame):
         return self.serial
 
 
-# How a mini game's orders are listed, and most of their indexes begin.
-_IN_ORDER: Final = ["game", "-created_at", "-id"]
-
-
 class Order(OfGame):
     """One paid purchase, as it was received. Business fields never change."""
 
@@ -179,55 +176,7 @@ class Order(OfGame):
                 name="orders_settled_only_if_flagged", condition=Q(settled_at=None) | ~Q(flags="")
             ),
         ]
-        indexes: ClassVar = [
-            # With what nearly all orders have in common: so it alone can count them.
-            models.Index(
-                fields=[
-                    *_IN_ORDER,
-                    "env",
-                    "order_source",
-                    "delivery_status",
-                    "refund_state",
-                ],
-                name="orders_newest",
-            ),
-            # As above, the player first.
-            models.Index(fields=["open_id", "game", "-created_at", "-id"], name="orders_by_player"),
-            models.Index(
-                fields=["game", "product_id", "-created_at", "-id"], name="orders_by_item"
-            ),
-            models.Index(
-                fields=["game", "delivery_status", "-created_at", "-id"],
-                name="orders_undelivered",
-                condition=~Q(delivery_status="delivered"),
-            ),
-            models.Index(
-                fields=[*_IN_ORDER, "flags"],
-                name="orders_flagged",
-                condition=~Q(flags=""),
-            ),
-            models.Index(
-                fields=_IN_ORDER,
-                name="orders_unsettled",
-                condition=~Q(flags="") & Q(settled_at=None),
-            ),
-            models.Index(
-                fields=["game", "refund_state", "-created_at", "-id"],
-                name="orders_refunded",
-                condition=~Q(refund_state="none"),
-            ),
-            # Few among many: without it their list would walk over every sale.
-            models.Index(
-                fields=_IN_ORDER,
-                name="orders_tests",
-                condition=Q(env="1") | Q(order_source=3),
-            ),
-            models.Index(
-                fields=["game", "order_source", "-created_at", "-id"],
-                name="orders_by_source",
-                condition=~Q(order_source=1),
-            ),
-        ]
+        indexes: ClassVar = ORDER_INDEXES
 
     def __str__(self) -> str:
         return self.number
