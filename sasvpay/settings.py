@@ -267,6 +267,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 5.0,
         "options": {"expires": 5},
     },
+    "imports": {
+        "task": "items.tasks.discard_abandoned_imports",
+        "schedule": 3600.0,
+        "options": {"expires": 3600},
+    },
 }
 
 # --- People -----------------------------------------------------------------------------------

@@ -9,9 +9,9 @@ from permissions import enablement, game_grants, invitations
 from permissions.matrix import Capability, HouseRole, TeamRole
 from permissions.models import Membership, User
 from tests import factories
+from tests.browser.shelves import Shelves
+from tests.browser.words import CHINESE, LONG
 
-LONG = "Supercalifragilisticexpialidocious_Supercalifragilisticexpialido"
-CHINESE = "星际迷航：无尽的冒险与传说之旅（豪华典藏版）"
 PAYLOAD = '{"OutTradeNo":"T1","GoodsInfo":{"ProductId":"gold_100","Quantity":1}}'
 
 
@@ -163,4 +163,5 @@ class Scene:
             at=self.at,
         )
         factories.TeamFactory(name=LONG)
+        self.shelves = Shelves(self).fill()
         return self

@@ -187,7 +187,11 @@ def test_merged_columns_are_refused_whole():
     # openpyxl would write a million cells to merge them.
     content = patched(
         book(*[(f"i{n}", "A", 1) for n in range(1100)]),
-        {SHEET: {"</sheetData>": '</sheetData><mergeCells><mergeCell ref="B2:B1048576"/></mergeCells>'}},
+        {
+            SHEET: {
+                "</sheetData>": '</sheetData><mergeCells><mergeCell ref="B2:B1048576"/></mergeCells>'
+            }
+        },
     )
 
     with pytest.raises(SheetError, match="rows 2 to 1101 are merged"):
