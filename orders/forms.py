@@ -9,14 +9,12 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from orders.filters import Environment, OrderSearch, Period, State, days_of_default, span_of
+from orders.filters import Environment, OrderSearch, State
 from orders.models import DeliveryConfig
-from sasvpay.kit.listing import ListingError
+from orders.ranges import RangeForm
 from sasvpay.kit.outbound import UnsafeUrlError, check_url
 
 _URL_LENGTH: Final = DeliveryConfig._meta.get_field("url").max_length
-# Whatever the language of the page: a native date input speaks ISO only.
-ISO_DAY: Final = "%Y-%m-%d"
 
 
 def _select() -> forms.Select:
@@ -150,11 +148,7 @@ class RotateKeyForm(forms.Form):
         return at + timedelta(hours=int(self.cleaned_data["when"]))
 
 
-def _day_input() -> forms.DateInput:
-    return forms.DateInput(attrs={"type": "date", "class": "input"}, format=ISO_DAY)
-
-
-class OrderSearchForm(forms.Form):
+class OrderSearchForm(RangeForm):
     """What the order record is searched by."""
 
     number = forms.CharField(
@@ -172,18 +166,6 @@ class OrderSearchForm(forms.Form):
             }
         ),
     )
-    period = forms.ChoiceField(
-        label=gettext_lazy("Time range"),
-        required=False,
-        choices=Period.choices,
-        widget=_select(),
-    )
-    since = forms.DateField(
-        label=gettext_lazy("From"), required=False, widget=_day_input(), input_formats=[ISO_DAY]
-    )
-    until = forms.DateField(
-        label=gettext_lazy("To"), required=False, widget=_day_input(), input_formats=[ISO_DAY]
-    )
     state = forms.ChoiceField(
         label=gettext_lazy("Delivery state"),
         required=False,
@@ -197,42 +179,6 @@ class OrderSearchForm(forms.Form):
         widget=_select(),
     )
 
-    def __init__(self, asked: QueryDict, *, at: datetime) -> None:
-        self._at = at
-        if asked.get("period") == Period.CUSTOM and not (asked.get("since") or asked.get("until")):
-            # Whoever just chose "Custom" begins with the dates that were shown.
-            first, last = days_of_default(at)
-            asked = asked.copy()
-            asked["since"], asked["until"] = first.isoformat(), last.isoformat()
-        super().__init__(asked)
-
-    @property
-    def shows_dates(self) -> bool:
-        """Say whether the two dates are of use."""
-        asked = self.data
-        is_default = not asked.get("period") and (asked.get("since") or asked.get("until"))
-        return asked.get("period") == Period.CUSTOM or bool(is_default)
-
-    def clean(self) -> dict[str, Any]:
-        """Refuse a range that cannot be shown, beside the field that asks for it."""
-        cleaned = super().clean() or self.cleaned_data
-        if self.errors:
-            return cleaned
-        try:
-            cleaned["span"] = span_of(
-                cleaned["period"],
-                since=cleaned["since"],
-                until=cleaned["until"],
-                number=cleaned["number"],
-                at=self._at,
-            )
-        except ListingError as refusal:
-            self.add_error("since", refusal.message)
-        return cleaned
-
     def search(self) -> OrderSearch:
         """Return what was asked for."""
-        asked = self.cleaned_data
-        return OrderSearch(
-            span=asked["span"], number=asked["number"], state=asked["state"], env=asked["env"]
-        )
+        return OrderSearch(**self.cleaned_data)

@@ -24,7 +24,7 @@ from sasvpay.kit.listing import ListingError
 def order_list(request: ConsoleRequest, game: MiniGame) -> HttpResponse:
     """List a mini game's orders, the newest first."""
     form = OrderSearchForm(request.GET, at=timezone.now())
-    context: dict[str, Any] = {"game": game, "form": form, "is_searched": _is_searched(form)}
+    context: dict[str, Any] = {"game": game, "form": form}
     status = 422
     if form.is_valid():
         try:
@@ -33,10 +33,6 @@ def order_list(request: ConsoleRequest, game: MiniGame) -> HttpResponse:
         except ListingError as refusal:
             context["problem"] = refusal.message
     return render(request, "orders/order_list.html", context, status=status)
-
-
-def _is_searched(form: OrderSearchForm) -> bool:
-    return any(form.data.get(name) for name in form.fields)
 
 
 def _found(request: ConsoleRequest, game: MiniGame, form: OrderSearchForm) -> dict[str, Any]:
