@@ -106,6 +106,7 @@ JOB_KINDS: dict[str, str] = {
     "items.preview": "items.importing.run_preview",
     "items.import": "items.importing.run_import",
     "orders.export": "orders.export.ORDERS",
+    "aftersales.export": "aftersales.export.REFUNDS",
 }
 
 # --- Django -----------------------------------------------------------------------------------

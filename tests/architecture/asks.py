@@ -226,6 +226,7 @@ ASKS: dict[str, Callable[[World], Ask]] = {
     "orders:key-rotate": _after(_configured, lambda w: _game(w, {"when": "0"})),
     "orders:test-push": _after(_configured, lambda w: _posting(_game(w))),
     "orders:order-list": lambda w: _game(w) if _order(w) else Ask(),
+    "aftersales:refund-export": lambda w: _game(w, {"format": "csv", "columns": ["number"]}),
     "orders:order-export": lambda w: _game(w, {"format": "csv", "columns": ["number"]}),
     "orders:order-detail": lambda w: _game(w, order_id=_order(w).pk),
     "aftersales:refund-list": _game,
