@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, ClassVar, Final
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -74,6 +74,9 @@ class Wanted:
 @dataclass(frozen=True)
 class Export:
     """A list that can be exported. settings.JOB_KINDS names it: called, it does a job."""
+
+    # A template would call what can be called.
+    do_not_call_in_templates: ClassVar = True
 
     kind: str
     name: str

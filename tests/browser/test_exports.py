@@ -34,7 +34,7 @@ def test_the_downloaded_file_is_what_the_page_shows(scene, open_browser):
     with page.expect_download() as download:
         page.get_by_role("dialog").get_by_role("button", name="Export").click()
 
-    book = openpyxl.load_workbook(download.value.path())
+    book = openpyxl.load_workbook(download.value.path().open("rb"))
     assert [row[0] for row in book.active.iter_rows(min_row=2, values_only=True)] == shown
     expect(page.get_by_role("dialog")).to_be_hidden()
 
@@ -67,7 +67,7 @@ def test_a_large_export_tells_when_it_is_ready_and_is_fetched_from_the_list(
     page.get_by_role("link", name="Export ready").click()
     with page.expect_download() as download:
         page.get_by_role("link", name="Download").click()
-    book = openpyxl.load_workbook(download.value.path())
+    book = openpyxl.load_workbook(download.value.path().open("rb"))
     assert len(list(book.active.iter_rows(min_row=2))) == 5
     Job.objects.create(
         **Job.objects.values("kind", "subject", "params", "requested_by_id", "created_at").get(),
@@ -81,5 +81,8 @@ def test_a_large_export_tells_when_it_is_ready_and_is_fetched_from_the_list(
 def test_the_dialog_is_good_in_every_look(scene, open_browser):
     scene.sell(5)
     page = _open(scene, open_browser)
+    # What was just put in is still fading in.
+    expect(page.locator("[aria-busy]")).to_have_count(0)
+    page.wait_for_timeout(300)
 
     assert_good_in_every_look(page)
