@@ -189,6 +189,7 @@ JOB_KINDS: dict[str, str] = {
     "items.import": "items.importing.run_import",
     "orders.export": "orders.export.ORDERS",
     "orders.resend": "orders.resending.run",
+    "aftersales.export": "aftersales.export.REFUNDS",
 }
 
 # --- Django -----------------------------------------------------------------------------------

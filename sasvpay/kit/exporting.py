@@ -9,13 +9,14 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, ClassVar, Final
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.files.base import File
 from django.core.files.storage import default_storage
 from django.db import transaction
+from django.forms import Form
 from django.http import QueryDict
 from django.utils import timezone, translation
 from django.utils.functional import Promise
@@ -27,7 +28,7 @@ from sasvpay.kit.audit import Event
 from sasvpay.kit.errors import DomainError
 from sasvpay.kit.export_columns import Column, Format
 from sasvpay.kit.jobs import Progress
-from sasvpay.kit.listing import Range
+from sasvpay.kit.listing import ListingError, Range
 from sasvpay.kit.models import Job
 from sasvpay.kit.sheet_streaming import CsvWriter, Writer, XlsxWriter
 
@@ -73,6 +74,9 @@ class Wanted:
 @dataclass(frozen=True)
 class Export:
     """A list that can be exported. settings.JOB_KINDS names it: called, it does a job."""
+
+    # A template would call what can be called.
+    do_not_call_in_templates: ClassVar = True
 
     kind: str
     name: str
@@ -122,6 +126,12 @@ class Export:
                 done += count
         writer.close()
         return done
+
+
+def refuse_wrong(form: Form) -> None:
+    """Raise ListingError, with all that is wrong, for a filter that its page refuses."""
+    if not form.is_valid():
+        raise ListingError(" ".join(str(each) for wrong in form.errors.values() for each in wrong))
 
 
 def now(export: Export, *, place: Any, wanted: Wanted, by: Any) -> IO[bytes]:
