@@ -152,7 +152,8 @@ def _take_late() -> list[tuple[int, datetime]]:
 
 
 def _compute(days: Mapping[date, set[int]]) -> None:
-    for day, games in sorted(days.items()):
+    # The newest first: most players of older days are then known, and cost no write.
+    for day, games in sorted(days.items(), reverse=True):
         _compute_day(day, sorted(games))
 
 

@@ -122,7 +122,7 @@ def read(of: Q, span: Span) -> Record:
         elif row["day"] >= span.first:
             tests.append(figures)
     for day, steps in sales.filter(is_test=False).values_list("day", "waits"):
-        days[day].waits += waits.merged([steps])
+        waits.add(days[day].waits, steps)
     refunds = DailyRefunds.objects.filter(of, is_test=False, day__gte=oldest, day__lte=span.last)
     for day, count, cents in refunds.values_list("day").annotate(
         Sum("refunds"), Sum("refunded_cents")
