@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from math import log
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from django.db import connection, models, transaction
 from django.db.models import Count, Exists, ExpressionWrapper, F, Func, Min, OuterRef, Q, Sum
@@ -161,8 +161,8 @@ def _compute_day(day: date, games: list[int]) -> None:
     span = listing.whole_day(day)
     orders = Order.objects.filter(
         game__in=games, created_at__gte=span.since, created_at__lt=span.until
-    ).annotate(is_test=ExpressionWrapper(_IS_TEST, models.BooleanField()))
-    kinds = orders.values("game_id", "is_test").order_by()
+    ).annotate(for_test=ExpressionWrapper(_IS_TEST, models.BooleanField()))
+    kinds = orders.values("game_id", "for_test").order_by()
     sums = kinds.annotate(
         orders=Count("pk"),
         paid_cents=Sum("actual_price_cents"),
@@ -172,8 +172,13 @@ def _compute_day(day: date, games: list[int]) -> None:
     )
     waits = _waits(kinds)
     rows = [
-        DailySales(day=day, waits=waits.get((row["game_id"], row["is_test"]), {}), **row)
-        for row in sums
+        DailySales(
+            day=day,
+            waits=waits.get((row["game_id"], bool(row["for_test"])), {}),
+            is_test=row.pop("for_test"),
+            **row,
+        )
+        for row in cast("list[dict[str, Any]]", list(sums))
     ]
     DailySales.objects.filter(day=day, game__in=games).delete()
     DailySales.objects.bulk_create(rows)
@@ -184,7 +189,7 @@ def _waits(kinds: "models.QuerySet[Order, Any]") -> dict[tuple[int, bool], dict[
     steps = (
         kinds.filter(delivery_status=DeliveryStatus.DELIVERED, delivery__delivered_at__isnull=False)
         .annotate(step=_Step(F("delivery__delivered_at"), F("created_at")))
-        .values_list("game_id", "is_test", "step")
+        .values_list("game_id", "for_test", "step")
         .annotate(Count("pk"))
     )
     waits: dict[tuple[int, bool], dict[str, int]] = defaultdict(dict)

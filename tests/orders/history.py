@@ -103,7 +103,7 @@ def by_hand(zone):
 
 def _sums(orders):
     statuses = [order.delivery_status for order in orders]
-    steps = defaultdict(int)
+    steps: dict[str, int] = defaultdict(int)
     for order in orders:
         if order.delivery_status == DeliveryStatus.DELIVERED:
             steps[str(waits.step_of(order.delivery.delivered_at - order.created_at))] += 1

@@ -28,7 +28,7 @@ def _sweep(at):
 def zone(settings):
     def use(name):
         settings.TIME_ZONE = name
-        timezone.get_default_timezone.cache_clear()
+        timezone.get_default_timezone.cache_clear()  # type: ignore[attr-defined]  # -- it is a cached function
 
     yield use
     use("UTC")
