@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import F, OuterRef, Q, Subquery
 from django.utils import timezone
 
+from orders.daily import LateOutcome
 from orders.models import (
     Delivery,
     DeliveryAttempt,
@@ -17,7 +18,6 @@ from orders.models import (
     DeliveryKey,
     DeliveryStatus,
     Env,
-    LateOutcome,
     Order,
     Verdict,
 )

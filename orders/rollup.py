@@ -16,16 +16,8 @@ from typing import Any, Final, cast
 from django.db import connection, models, transaction
 from django.db.models import Count, Exists, ExpressionWrapper, F, Func, Min, OuterRef, Q, Sum
 
-from orders.models import (
-    DailySales,
-    DeliveryStatus,
-    Env,
-    LateOutcome,
-    Order,
-    OrderSource,
-    PayingPlayer,
-    Rollup,
-)
+from orders.daily import DailySales, LateOutcome, PayingPlayer, Rollup
+from orders.models import DeliveryStatus, Env, Order, OrderSource
 from orders.pushes import LATE
 from orders.waits import GROWTH, SHORTEST_SECONDS
 from permissions.models import MiniGame

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from orders import rollup
-from orders.models import Rollup
+from orders.daily import Rollup
 from permissions.models import Team
 from sasvpay import figures
 from sasvpay.figures import Figures, Record, Span

@@ -10,7 +10,7 @@ from django.db.models import Min, Q, Sum
 
 from aftersales.models import DailyRefunds
 from orders import waits
-from orders.models import DailySales, PayingPlayer
+from orders.daily import DailySales, PayingPlayer
 from permissions.models import MiniGame, Team
 
 _SUMMED: Final = ("orders", "paid_cents", "payers", "delivered", "failed")

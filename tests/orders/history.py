@@ -6,8 +6,9 @@ from zoneinfo import ZoneInfo
 
 from aftersales.models import DailyRefunds, Refund, RefundStatus
 from orders import delivery, waits
+from orders.daily import DailySales, PayingPlayer
 from orders.delivery import Result
-from orders.models import DailySales, Delivery, DeliveryStatus, Order, PayingPlayer, Verdict
+from orders.models import Delivery, DeliveryStatus, Order, Verdict
 from tests.factories import DeliveryFactory, OrderFactory
 
 ENDED = [DeliveryStatus.DELIVERED, DeliveryStatus.FAILED]

@@ -12,8 +12,9 @@ from aftersales import rollup as refund_rollup
 from aftersales import tasks as refund_tasks
 from aftersales.models import DailyRefunds
 from orders import delivery, rollup, tasks
+from orders.daily import DailySales, LateOutcome, PayingPlayer
 from orders.delivery import Result
-from orders.models import DailySales, Delivery, DeliveryStatus, LateOutcome, PayingPlayer, Verdict
+from orders.models import Delivery, DeliveryStatus, Verdict
 from tests.factories import DeliveryFactory, MiniGameFactory, OrderFactory
 from tests.orders.history import History, by_hand, rolled_up
 from tests.threads import together
