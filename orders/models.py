@@ -10,9 +10,9 @@ from django.utils.translation import gettext_lazy as _
 from items.models import ItemVersion
 from orders.callback_models import AwaitedOrder, ConflictingCallback
 from orders.choices import DeliveryStatus, Env, Flag, OrderSource, RefundState, Verdict
+from orders.daily import DailySales, LateOutcome, PayingPlayer, Rollup
 from orders.delivery_models import DeliveryAct, Receiver
 from orders.order_indexes import ORDER_INDEXES
-from orders.rollup_models import DailySales, LateOutcome, PayingPlayer, Rollup
 from permissions.models import MiniGame, OfGame
 from sasvpay.kit.state import Stateful
 

@@ -1,4 +1,4 @@
-"""The daily figures that dashboards are fed from."""
+"""The tables of the daily figures, which `orders.rollup` writes."""
 
 from typing import ClassVar
 
