@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from items.models import ItemVersion
 from orders.choices import DeliveryStatus, Env, Flag, OrderSource, RefundState, Verdict
 from orders.delivery_models import DeliveryAct, Receiver
+from orders.operation_models import RefusedCallback, UsedNumber
 from permissions.models import MiniGame, OfGame
 from sasvpay.kit.state import Stateful
 
@@ -27,7 +28,9 @@ __all__ = [
     "OrderSource",
     "Receiver",
     "RefundState",
+    "RefusedCallback",
     "TestPush",
+    "UsedNumber",
     "Verdict",
 ]
 
@@ -313,6 +316,10 @@ class DeliveryAttempt(models.Model):
             models.UniqueConstraint(
                 fields=["delivery", "number"], name="orders_attempt_number_once"
             ),
+        ]
+        indexes: ClassVar = [
+            # What the metrics count of the last hour, out of a year's.
+            models.Index(fields=["started_at", "verdict"], name="orders_attempts_by_time"),
         ]
 
     def __str__(self) -> str:
