@@ -9,10 +9,7 @@ from aftersales.filters import Attention, RefundSearch
 from aftersales.models import RefundStatus
 from orders.filters import Environment
 from orders.ranges import RangeForm
-
-
-def _select() -> forms.Select:
-    return forms.Select(attrs={"class": "input"})
+from orders.search_fields import Choice, Exactly
 
 
 class RefundSearchForm(RangeForm):
@@ -20,39 +17,10 @@ class RefundSearchForm(RangeForm):
 
     CHOICES: Final = ("status", "attention", "env")
 
-    number = forms.CharField(
-        label=_("Order or refund number"),
-        required=False,
-        max_length=64,
-        widget=forms.TextInput(
-            attrs={
-                "type": "search",
-                "class": "input",
-                "autocomplete": "off",
-                "spellcheck": "false",
-                "placeholder": _("Order or refund number"),
-                "aria-keyshortcuts": "/",
-            }
-        ),
-    )
-    status = forms.ChoiceField(
-        label=_("Status"),
-        required=False,
-        choices=[("", _("Any status")), *RefundStatus.choices],
-        widget=_select(),
-    )
-    attention = forms.ChoiceField(
-        label=_("Attention"),
-        required=False,
-        choices=[("", _("All refunds")), *Attention.choices],
-        widget=_select(),
-    )
-    env = forms.ChoiceField(
-        label=_("Environment"),
-        required=False,
-        choices=[("", _("Live and test")), *Environment.choices],
-        widget=_select(),
-    )
+    number = Exactly(_("Order or refund number"), longest=64, kind="search")
+    status = Choice(_("Status"), _("Any status"), RefundStatus.choices)
+    attention = Choice(_("Attention"), _("All refunds"), Attention.choices)
+    env = Choice(_("Environment"), _("Live and test"), Environment.choices)
 
     @property
     def choices(self) -> list[forms.BoundField]:

@@ -2,13 +2,15 @@
 
 from typing import Any
 
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import ngettext
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from aftersales import record
+from aftersales.export import REFUNDS
 from aftersales.forms import RefundSearchForm
 from aftersales.models import Refund
 from orders.filters import last_shown
@@ -16,7 +18,7 @@ from orders.templatetags.delivery_state import capped
 from permissions.access import ConsoleRequest, requires
 from permissions.matrix import Capability
 from permissions.models import MiniGame
-from sasvpay.kit import listing
+from sasvpay.kit import export_pages, listing
 from sasvpay.kit.listing import ListingError
 
 
@@ -73,3 +75,11 @@ def refund_detail(request: ConsoleRequest, game: MiniGame, refund_id: int) -> Ht
         "timeline": record.timeline(refund, events, conflicts),
     }
     return render(request, "aftersales/refund_detail.html", context)
+
+
+@requires(Capability.REFUND_EXPORT)
+@require_http_methods(["GET", "HEAD", "POST"])
+def refund_export(request: ConsoleRequest, game: MiniGame) -> HttpResponseBase:
+    """Ask how to export the refunds that the filters select, and do it."""
+    back = f"{reverse('aftersales:refund-list', args=[game.app_id])}?{request.GET.urlencode()}"
+    return export_pages.answer(request, REFUNDS, game, back=back)

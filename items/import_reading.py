@@ -5,8 +5,11 @@ held while a picture is decoded.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
-from typing import Any, Final
+from contextlib import ExitStack, closing
+from functools import partial
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Final
+from zipfile import ZipFile
 
 from django.db import transaction
 from django.db.models import Count
@@ -17,9 +20,13 @@ from items.cells import CellError
 from items.import_pictures import Pictures
 from items.models import ImportBatch, ImportRow, ItemVersion
 from items.workbook import Problem, Right, Wrong
-from sasvpay.kit import sheets
+from sasvpay.kit import confined
 from sasvpay.kit.jobs import Progress
 from sasvpay.kit.sheet_parts import SheetError
+
+if TYPE_CHECKING:
+    from django.core.files.base import File
+    from django.db.models.fields.files import FieldFile
 
 # A step ends after so many rows, or so many pictures, which take longer.
 STEP: Final = 5_000
@@ -50,22 +57,27 @@ def read(batch: ImportBatch, progress: Progress) -> None:
     """Read the workbook, and keep its rows; raise SheetError."""
     forget(batch)
     with ExitStack() as stack:
-        file = stack.enter_context(batch.workbook.open("rb"))
-        zipped = stack.enter_context(batch.pictures.open("rb")) if batch.pictures else None
-        sheet = stack.enter_context(sheets.read(file, workbook.COLUMNS))
-        pictures = Pictures(sheet.parts.archive, zipped)
-        first = sheet.headings.row
-        progress.report(done=0, total=max(sheet.scan.last_row - first, 0))
-        reader = _Reader(batch, pictures, [sheet.where(each.field) for each in workbook.COLUMNS])
-        for rows in steps(workbook.rows(sheet)):
+        # Opened twice: two processes that shared a file would share their place in it.
+        theirs, ours = (stack.enter_context(_opened(batch.workbook)) for _each in range(2))
+        zipped = stack.enter_context(_opened(batch.pictures)) if batch.pictures else None
+        parts = stack.enter_context(closing(confined.results(partial(workbook.parts, theirs))))
+        first = next(parts)
+        pictures = Pictures(stack.enter_context(ZipFile(ours)), zipped)
+        progress.report(done=0, total=max(first.last_row - first.headings_row, 0))
+        reader = _Reader(batch, pictures, first.where)
+        for rows in steps(chain.from_iterable(part.rows for part in parts)):
             reader.keep(rows)
-            progress.report(done=rows[-1].row - first)
+            progress.report(done=rows[-1].row - first.headings_row)
         unused = pictures.unused()
         batch.notes = {
-            "unknown": workbook.unknown_headings(sheet)[:MAX_NOTED],
+            "unknown": first.unknown[:MAX_NOTED],
             "unused": unused[:MAX_NOTED],
             "unused_count": len(unused),
         }
+
+
+def _opened(stored: "FieldFile") -> "File[Any]":
+    return stored.storage.open(stored.name or "")
 
 
 def count(batch: ImportBatch) -> None:

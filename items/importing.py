@@ -16,7 +16,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from items import images, import_pictures, import_reading, import_sql, shelf, workbook
+from items import images, import_pictures, import_reading, import_sql, leftovers, shelf, workbook
 from items.import_reading import SupersededError, locked
 from items.models import ImportBatch, ImportRow, ItemVersion
 from items.workbook import Problem
@@ -98,7 +98,7 @@ def _saved(batch: ImportBatch, workbook: "File[Any]", pictures: "File[Any] | Non
             batch.job.params = {"batch": batch.pk}
             batch.job.save(update_fields=["params"])
     except BaseException:
-        _delete_files(batch)
+        leftovers.delete_files(batch.workbook.name, batch.pictures.name)
         raise
     return batch
 
@@ -106,10 +106,6 @@ def _saved(batch: ImportBatch, workbook: "File[Any]", pictures: "File[Any] | Non
 def _start(batch: ImportBatch, kind: str, *, by: User, at: datetime) -> None:
     subject = f"game:{batch.game.app_id}"
     batch.job = jobs.start(kind=kind, by=by, subject=subject, at=at, batch=batch.pk)
-
-
-def _delete_files(batch: ImportBatch) -> None:
-    images.delete([field.name for field in (batch.workbook, batch.pictures) if field.name])
 
 
 @dataclass(frozen=True)
@@ -197,16 +193,6 @@ def look_again(*, batch: ImportBatch, by: User, at: datetime) -> ImportBatch:
     _start(batch, "items.preview", by=by, at=at)
     batch.save()
     return batch
-
-
-@transaction.atomic
-def discard(*, batch: ImportBatch, by: User, at: datetime) -> None:
-    """Import nothing, and keep neither the rows nor the files."""
-    batch = ImportBatch.objects.select_for_update(of=("self",)).get(pk=batch.pk)
-    batch.move_to(Status.DISCARDED)
-    batch.save(update_fields=["status"])
-    import_reading.forget(batch)
-    transaction.on_commit(partial(_delete_files, batch))
 
 
 def run_preview(job: Job, progress: Progress) -> Mapping[str, Any]:

@@ -8,9 +8,9 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from permissions.models import MiniGame, OfGame
+from permissions.models import EndableOfGame, MiniGame, OfGame
 from sasvpay.kit.models import Job
-from sasvpay.kit.review import EndableRequest, ReviewRequest, ReviewStatus
+from sasvpay.kit.review import EndableRequest, ReviewRequest
 from sasvpay.kit.state import Stateful
 
 # The protocol's own bound on an order's price: an item above it could never be bought at it.
@@ -126,18 +126,10 @@ class ItemVersion(Stateful):
         return self.status == self.Status.RELEASED
 
 
-class ExemptionRequest(OfGame, EndableRequest):
+class ExemptionRequest(EndableOfGame):
     """A team's wish to release a game's items without approval (product.md section 3)."""
 
-    Status = ReviewStatus
-    TRANSITIONS: ClassVar = {
-        ReviewStatus.PENDING: frozenset({ReviewStatus.APPROVED, ReviewStatus.REJECTED}),
-    }
-
     game = models.ForeignKey(MiniGame, models.PROTECT, related_name="exemption_requests")
-    status = models.CharField(
-        max_length=16, choices=ReviewStatus.choices, default=ReviewStatus.PENDING
-    )
 
     class Meta(EndableRequest.Meta):
         constraints: ClassVar[list[models.BaseConstraint]] = [

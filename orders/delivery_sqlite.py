@@ -13,6 +13,7 @@ from django.db.models import F, OuterRef, Q, Subquery
 from django.utils import timezone
 
 from orders import receivers_sqlite
+from orders.daily import LateOutcome
 from orders.models import (
     Delivery,
     DeliveryAttempt,
@@ -20,7 +21,6 @@ from orders.models import (
     DeliveryKey,
     DeliveryStatus,
     Env,
-    LateOutcome,
     Order,
     Verdict,
 )

@@ -202,6 +202,12 @@ def _typed(fields: dict[str, Any], kind: type[_Struct], within: str = "") -> _St
         return msgspec.convert(fields, kind)
     except msgspec.ValidationError as problem:
         raise EnvelopeError("40002", 400, f"{within}{_told(str(problem))}") from problem
+    except UnicodeEncodeError as problem:
+        # Of a text that is to be one of a list msgspec says no more, if no database could keep it.
+        names = (field.encode_name for field in msgspec.structs.fields(kind))
+        wrong = next(name for name in names if not _is_text(str(fields.get(name))))
+        refusal = f"{within}{wrong}: is none of the allowed values."
+        raise EnvelopeError("40002", 400, refusal) from problem
 
 
 # msgspec says: "Expected `int`, got `str` - at `$.GoodsInfo.Quantity`".

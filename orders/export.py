@@ -12,8 +12,7 @@ from permissions.matrix import Capability
 from permissions.models import MiniGame
 from sasvpay.kit.audit import Event
 from sasvpay.kit.export_columns import Column, Kind, label, labels
-from sasvpay.kit.exporting import Export, Selection
-from sasvpay.kit.listing import ListingError
+from sasvpay.kit.exporting import Export, Selection, refuse_wrong
 
 
 def columns() -> list[Column]:
@@ -52,10 +51,7 @@ def select(game: MiniGame, asked: QueryDict, at: datetime) -> Selection:
     Raises ListingError for what the order record refuses too.
     """
     form = OrderSearchForm(asked, at=at)
-    if not form.is_valid():
-        raise ListingError(
-            " ".join(str(error) for errors in form.errors.values() for error in errors)
-        )
+    refuse_wrong(form)
     search = form.search()
     return Selection(search.rows(game).filter(created_at__lte=at), search.span)
 

@@ -1,6 +1,5 @@
 """What people may type on the pages of orders and their delivery."""
 
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -10,23 +9,14 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from orders.filters import (
-    Attention,
-    Environment,
-    OrderSearch,
-    Period,
-    State,
-    days_of_default,
-    span_of,
-)
+from orders.filters import Attention, Environment, OrderSearch, State
 from orders.models import DeliveryConfig, OrderSource, RefundState
+from orders.ranges import RangeForm
+from orders.search_fields import Choice, Exactly
 from permissions.forms import WordsField
-from sasvpay.kit.listing import ListingError
 from sasvpay.kit.outbound import UnsafeUrlError, check_url
 
 _URL_LENGTH: Final = DeliveryConfig._meta.get_field("url").max_length
-# Whatever the language of the page: a native date input speaks ISO only.
-ISO_DAY: Final = "%Y-%m-%d"
 
 
 def _select() -> forms.Select:
@@ -160,98 +150,28 @@ class RotateKeyForm(forms.Form):
         return at + timedelta(hours=int(self.cleaned_data["when"]))
 
 
-class _Choice(forms.ChoiceField):
-    """A filter with a list, which it names to whoever asks for something else."""
-
-    def __init__(self, label: Any, nothing: Any, choices: Iterable[tuple[Any, Any]]) -> None:
-        self._offered = [("", nothing), *choices] if nothing else list(choices)
-        super().__init__(label=label, required=False, choices=self._offered, widget=_select())
-
-    def validate(self, value: Any) -> None:
-        """Refuse a value that is not offered."""
-        if value and not self.valid_value(value):
-            offered = ", ".join(str(label) for _value, label in self._offered)
-            raise ValidationError(_("Choose one of these: %(offered)s.") % {"offered": offered})
-
-
-class _Exactly(forms.CharField):
-    """A filter that is matched letter by letter."""
-
-    def __init__(self, label: Any, *, longest: int, kind: str = "text") -> None:
-        attrs = {
-            "type": kind,
-            "class": "input",
-            "autocomplete": "off",
-            "spellcheck": "false",
-            "placeholder": label,
-        }
-        widget = forms.TextInput(attrs)
-        super().__init__(label=label, required=False, max_length=longest, widget=widget)
-
-    def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
-        """Set no maxlength: the browser would cut what is pasted without a word."""
-        return {}
-
-
-class _Day(forms.DateField):
-    """A day, as a native date input sends it."""
-
-    def __init__(self, label: Any) -> None:
-        super().__init__(
-            label=label,
-            required=False,
-            input_formats=[ISO_DAY],
-            widget=forms.DateInput(attrs={"type": "date", "class": "input"}, format=ISO_DAY),
-            error_messages={"invalid": gettext_lazy("Enter a day that exists, as YYYY-MM-DD.")},
-        )
-
-
-class OrderSearchForm(forms.Form):
+class OrderSearchForm(RangeForm):
     """What the order record is searched by."""
 
     # Behind "More filters".
     RARE: Final = ("open_id", "item", "source", "env", "refund")
 
-    number = _Exactly(gettext_lazy("Order number"), longest=64, kind="search")
-    period = _Choice(gettext_lazy("Time range"), None, Period.choices)
-    since = _Day(gettext_lazy("From"))
-    until = _Day(gettext_lazy("To"))
-    state = _Choice(
+    number = Exactly(gettext_lazy("Order number"), longest=64, kind="search")
+    state = Choice(
         gettext_lazy("Delivery state"), gettext_lazy("Any delivery state"), State.choices
     )
-    attention = _Choice(
+    attention = Choice(
         gettext_lazy("Attention"), gettext_lazy("With and without flags"), Attention.choices
     )
-    open_id = _Exactly(gettext_lazy("Player (OpenId)"), longest=128)
-    item = _Exactly(gettext_lazy("Item ID"), longest=128)
-    source = _Choice(
+    open_id = Exactly(gettext_lazy("Player (OpenId)"), longest=128)
+    item = Exactly(gettext_lazy("Item ID"), longest=128)
+    source = Choice(
         gettext_lazy("Order source"), gettext_lazy("Any order source"), OrderSource.choices
     )
-    env = _Choice(gettext_lazy("Environment"), gettext_lazy("Live and test"), Environment.choices)
-    refund = _Choice(
+    env = Choice(gettext_lazy("Environment"), gettext_lazy("Live and test"), Environment.choices)
+    refund = Choice(
         gettext_lazy("Refund state"), gettext_lazy("Any refund state"), RefundState.choices
     )
-
-    def __init__(self, asked: QueryDict, *, at: datetime) -> None:
-        self._at = at
-        if asked.get("period") == Period.CUSTOM and not (asked.get("since") or asked.get("until")):
-            # Whoever just chose "Custom" begins with the dates that were shown.
-            first, last = days_of_default(at)
-            asked = asked.copy()
-            asked["since"], asked["until"] = first.isoformat(), last.isoformat()
-        super().__init__(asked)
-
-    @property
-    def shows_dates(self) -> bool:
-        """Say whether the two dates are of use."""
-        asked = self.data
-        is_default = not asked.get("period") and (asked.get("since") or asked.get("until"))
-        return asked.get("period") == Period.CUSTOM or bool(is_default)
-
-    @property
-    def is_searched(self) -> bool:
-        """Say whether anything was asked for."""
-        return any(self.data.get(name) for name in self.fields)
 
     @property
     def rare_fields(self) -> list[forms.BoundField]:
@@ -262,20 +182,6 @@ class OrderSearchForm(forms.Form):
     def rare_count(self) -> int:
         """Return how many of them were filled in."""
         return sum(bool(self.data.get(name)) for name in self.RARE)
-
-    def clean(self) -> dict[str, Any]:
-        """Refuse a range that cannot be shown, beside the field that asks for it."""
-        cleaned = super().clean() or self.cleaned_data
-        if self.errors:
-            return cleaned
-        days = {name: cleaned.pop(name) for name in ("since", "until")}
-        try:
-            cleaned["span"] = span_of(
-                cleaned.pop("period"), **days, number=cleaned["number"], at=self._at
-            )
-        except ListingError as refusal:
-            self.add_error("since", refusal.message)
-        return cleaned
 
     def search(self) -> OrderSearch:
         """Return what was asked for."""
@@ -294,4 +200,4 @@ class SettleForm(forms.Form):
 class FindForm(forms.Form):
     """An order number or OpenId, typed into the top bar."""
 
-    q = _Exactly(gettext_lazy("Order number or OpenId"), longest=128, kind="search")
+    q = Exactly(gettext_lazy("Order number or OpenId"), longest=128, kind="search")

@@ -1,6 +1,6 @@
 """Paid orders, the configuration of their delivery, and every attempt to deliver them."""
 
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
@@ -8,14 +8,23 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from items.models import ItemVersion
+from orders.callback_models import (
+    AwaitedOrder,
+    ConflictingCallback,
+    RefusedCallback,
+    UsedNumber,
+)
 from orders.choices import DeliveryStatus, Env, Flag, OrderSource, RefundState, Verdict
+from orders.daily import DailySales, LateOutcome, PayingPlayer, Rollup
 from orders.delivery_models import DeliveryAct, Receiver
-from orders.operation_models import RefusedCallback, UsedNumber
+from orders.order_indexes import ORDER_INDEXES
 from permissions.models import MiniGame, OfGame
 from sasvpay.kit.state import Stateful
 
 __all__ = [
+    "AwaitedOrder",
     "ConflictingCallback",
+    "DailySales",
     "Delivery",
     "DeliveryAct",
     "DeliveryAttempt",
@@ -24,11 +33,15 @@ __all__ = [
     "DeliveryStatus",
     "Env",
     "Flag",
+    "LateOutcome",
     "Order",
     "OrderSource",
+    "PayingPlayer",
     "Receiver",
     "RefundState",
     "RefusedCallback",
+    "Rollup",
+    "Settlement",
     "TestPush",
     "UsedNumber",
     "Verdict",
@@ -87,10 +100,6 @@ class DeliveryKey(OfGame):
         return self.serial
 
 
-# How a mini game's orders are listed, and most of their indexes begin.
-_IN_ORDER: Final = ["game", "-created_at", "-id"]
-
-
 class Order(OfGame):
     """One paid purchase, as it was received. Business fields never change."""
 
@@ -141,55 +150,7 @@ class Order(OfGame):
                 name="orders_settled_only_if_flagged", condition=Q(settled_at=None) | ~Q(flags="")
             ),
         ]
-        indexes: ClassVar = [
-            # With what nearly all orders have in common: so it alone can count them.
-            models.Index(
-                fields=[
-                    *_IN_ORDER,
-                    "env",
-                    "order_source",
-                    "delivery_status",
-                    "refund_state",
-                ],
-                name="orders_newest",
-            ),
-            # As above, the player first.
-            models.Index(fields=["open_id", "game", "-created_at", "-id"], name="orders_by_player"),
-            models.Index(
-                fields=["game", "product_id", "-created_at", "-id"], name="orders_by_item"
-            ),
-            models.Index(
-                fields=["game", "delivery_status", "-created_at", "-id"],
-                name="orders_undelivered",
-                condition=~Q(delivery_status="delivered"),
-            ),
-            models.Index(
-                fields=[*_IN_ORDER, "flags"],
-                name="orders_flagged",
-                condition=~Q(flags=""),
-            ),
-            models.Index(
-                fields=_IN_ORDER,
-                name="orders_unsettled",
-                condition=~Q(flags="") & Q(settled_at=None),
-            ),
-            models.Index(
-                fields=["game", "refund_state", "-created_at", "-id"],
-                name="orders_refunded",
-                condition=~Q(refund_state="none"),
-            ),
-            # Few among many: without it their list would walk over every sale.
-            models.Index(
-                fields=_IN_ORDER,
-                name="orders_tests",
-                condition=Q(env="1") | Q(order_source=3),
-            ),
-            models.Index(
-                fields=["game", "order_source", "-created_at", "-id"],
-                name="orders_by_source",
-                condition=~Q(order_source=1),
-            ),
-        ]
+        indexes: ClassVar = ORDER_INDEXES
 
     def __str__(self) -> str:
         return self.number
@@ -326,46 +287,6 @@ class DeliveryAttempt(models.Model):
         return f"{self.delivery_id}#{self.number}"
 
 
-class ConflictingCallback(OfGame):
-    """An authentic callback whose number was stored with other content; kept verbatim."""
-
-    game = models.ForeignKey(MiniGame, models.PROTECT, related_name="+")
-    order = models.ForeignKey(Order, models.PROTECT, null=True, related_name="conflicts")
-    event = models.CharField(max_length=64)
-    env = models.CharField(max_length=1, choices=Env.choices)
-    number = models.CharField(max_length=64)
-    pay_model = models.CharField(max_length=128)
-    payload = models.TextField()
-    # The names of the fields that differ, separated by spaces.
-    differs = models.CharField(max_length=300)
-    request_id = models.CharField(max_length=36)
-    created_at = models.DateTimeField()
-
-    class Meta:
-        indexes: ClassVar = [
-            models.Index(fields=["game", "-created_at"], name="orders_conflicts_newest"),
-        ]
-
-    def __str__(self) -> str:
-        return self.number
-
-
-class AwaitedOrder(OfGame):
-    """The number of an order that something came before: storing it tells that it is awaited."""
-
-    game = models.ForeignKey(MiniGame, models.PROTECT, related_name="+")
-    env = models.CharField(max_length=1, choices=Env.choices)
-    number = models.CharField(max_length=64)
-
-    class Meta:
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["game", "env", "number"], name="orders_awaited_once"),
-        ]
-
-    def __str__(self) -> str:
-        return self.number
-
-
 class TestPush(OfGame):
     """A sample notification that a person sent to the Test URL, and how it was answered."""
 
@@ -392,68 +313,3 @@ class TestPush(OfGame):
 
     def __str__(self) -> str:
         return f"{self.game}: {self.verdict}"
-
-
-class DailySales(OfGame):
-    """What a mini game sold on one day of the console's zone; test orders have a row of their own.
-
-    What came of delivery is told by the day of the order, however late it ended.
-    """
-
-    game = models.ForeignKey(MiniGame, models.PROTECT, related_name="+", db_index=False)
-    is_test = models.BooleanField()
-    day = models.DateField()
-    orders = models.IntegerField()
-    paid_cents = models.BigIntegerField()
-    payers = models.IntegerField()
-    delivered = models.IntegerField()
-    failed = models.IntegerField()
-    # Orders by how long they took to be delivered: {step of `orders.waits`: orders}.
-    waits = models.JSONField(default=dict)
-
-    class Meta:
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["game", "is_test", "day"], name="orders_day_once"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.game_id}: {self.day}"
-
-
-class PayingPlayer(OfGame):
-    """A player who paid in a mini game, and the last day on which that was."""
-
-    game = models.ForeignKey(MiniGame, models.PROTECT, related_name="+", db_index=False)
-    open_id = models.CharField(max_length=128)
-    last_paid_day = models.DateField()
-
-    class Meta:
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["game", "open_id"], name="orders_player_once"),
-        ]
-        indexes: ClassVar = [
-            models.Index(fields=["game", "last_paid_day"], name="orders_players_by_day"),
-        ]
-
-    def __str__(self) -> str:
-        return self.open_id
-
-
-class LateOutcome(OfGame):
-    """A note that an old order's delivery ended only now: its day is to be computed anew."""
-
-    game = models.ForeignKey(MiniGame, models.PROTECT, related_name="+", db_index=False)
-    ordered_at = models.DateTimeField()
-
-    def __str__(self) -> str:
-        return f"{self.game_id}: {self.ordered_at}"
-
-
-class Rollup(models.Model):
-    """How far a kind of daily figures is; whoever computes them holds this row."""
-
-    name = models.CharField(max_length=16, primary_key=True)
-    swept_at = models.DateTimeField(null=True)
-
-    def __str__(self) -> str:
-        return self.name

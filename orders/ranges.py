@@ -1,35 +1,23 @@
 """What is typed to choose a time range: the same for every record that is searched by time."""
 
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from django import forms
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy
 
 from orders.filters import Period, days_of_default, span_of
+from orders.search_fields import Choice, Day
 from sasvpay.kit.listing import ListingError
-
-# Whatever the language of the page: a native date input speaks ISO only.
-ISO_DAY: Final = "%Y-%m-%d"
-
-
-def _day(label: Any) -> forms.DateField:
-    widget = forms.DateInput(attrs={"type": "date", "class": "input"}, format=ISO_DAY)
-    return forms.DateField(label=label, required=False, widget=widget, input_formats=[ISO_DAY])
 
 
 class RangeForm(forms.Form):
     """A time range, chosen or typed. A subclass adds `number`: an exact look-up goes further back."""
 
-    period = forms.ChoiceField(
-        label=gettext_lazy("Time range"),
-        required=False,
-        choices=Period.choices,
-        widget=forms.Select(attrs={"class": "input"}),
-    )
-    since = _day(gettext_lazy("From"))
-    until = _day(gettext_lazy("To"))
+    period = Choice(gettext_lazy("Time range"), None, Period.choices)
+    since = Day(gettext_lazy("From"))
+    until = Day(gettext_lazy("To"))
 
     def __init__(self, asked: QueryDict, *, at: datetime) -> None:
         self._at = at

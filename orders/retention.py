@@ -12,8 +12,7 @@ from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from orders import used_numbers
-from orders.models import ConflictingCallback, DeliveryStatus, Order, TestPush
-from orders.operation_models import UsedNumber
+from orders.models import ConflictingCallback, DeliveryStatus, Order, TestPush, UsedNumber
 
 BATCH: Final = 500
 # As long as a statement may last (settings: statement_timeout).

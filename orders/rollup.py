@@ -11,21 +11,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from math import log
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from django.db import connection, models, transaction
 from django.db.models import Count, Exists, ExpressionWrapper, F, Func, Min, OuterRef, Q, Sum
 
-from orders.models import (
-    DailySales,
-    DeliveryStatus,
-    Env,
-    LateOutcome,
-    Order,
-    OrderSource,
-    PayingPlayer,
-    Rollup,
-)
+from orders.daily import DailySales, LateOutcome, PayingPlayer, Rollup
+from orders.models import DeliveryStatus, Env, Order, OrderSource
 from orders.pushes import LATE
 from orders.waits import GROWTH, SHORTEST_SECONDS
 from permissions.models import MiniGame
@@ -152,7 +144,8 @@ def _take_late() -> list[tuple[int, datetime]]:
 
 
 def _compute(days: Mapping[date, set[int]]) -> None:
-    for day, games in sorted(days.items()):
+    # The newest first: most players of older days are then known, and cost no write.
+    for day, games in sorted(days.items(), reverse=True):
         _compute_day(day, sorted(games))
 
 
@@ -160,8 +153,8 @@ def _compute_day(day: date, games: list[int]) -> None:
     span = listing.whole_day(day)
     orders = Order.objects.filter(
         game__in=games, created_at__gte=span.since, created_at__lt=span.until
-    ).annotate(is_test=ExpressionWrapper(_IS_TEST, models.BooleanField()))
-    kinds = orders.values("game_id", "is_test").order_by()
+    ).annotate(for_test=ExpressionWrapper(_IS_TEST, models.BooleanField()))
+    kinds = orders.values("game_id", "for_test").order_by()
     sums = kinds.annotate(
         orders=Count("pk"),
         paid_cents=Sum("actual_price_cents"),
@@ -171,8 +164,13 @@ def _compute_day(day: date, games: list[int]) -> None:
     )
     waits = _waits(kinds)
     rows = [
-        DailySales(day=day, waits=waits.get((row["game_id"], row["is_test"]), {}), **row)
-        for row in sums
+        DailySales(
+            day=day,
+            waits=waits.get((row["game_id"], bool(row["for_test"])), {}),
+            is_test=row.pop("for_test"),
+            **row,
+        )
+        for row in cast("list[dict[str, Any]]", list(sums))
     ]
     DailySales.objects.filter(day=day, game__in=games).delete()
     DailySales.objects.bulk_create(rows)
@@ -183,7 +181,7 @@ def _waits(kinds: "models.QuerySet[Order, Any]") -> dict[tuple[int, bool], dict[
     steps = (
         kinds.filter(delivery_status=DeliveryStatus.DELIVERED, delivery__delivered_at__isnull=False)
         .annotate(step=_Step(F("delivery__delivered_at"), F("created_at")))
-        .values_list("game_id", "is_test", "step")
+        .values_list("game_id", "for_test", "step")
         .annotate(Count("pk"))
     )
     waits: dict[tuple[int, bool], dict[str, int]] = defaultdict(dict)

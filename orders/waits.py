@@ -1,7 +1,7 @@
 """Times to delivery in steps that grow by a half: days of them add up, and tell a median."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from math import floor, log
 from typing import Final
@@ -16,12 +16,10 @@ def step_of(wait: timedelta) -> int:
     return floor(log(seconds / SHORTEST_SECONDS) / log(GROWTH))
 
 
-def merged(days: Iterable[Mapping[str, int]]) -> Counter[int]:
-    """Add up the steps of several days."""
-    steps: Counter[int] = Counter()
-    for day in days:
-        steps.update({int(step): count for step, count in day.items()})
-    return steps
+def add(steps: Counter[int], day: Mapping[str, int]) -> None:
+    """Take in the steps of a day, as they are kept."""
+    for step, count in day.items():
+        steps[int(step)] += count
 
 
 def median_seconds(steps: Mapping[int, int]) -> float | None:

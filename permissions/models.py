@@ -255,18 +255,26 @@ class OfGame(models.Model):
         return self.game.app_id
 
 
-class PaymentRequest(OfGame, EndableRequest):
-    """A team's wish to have payment enabled for a mini game (product.md section 2)."""
+class EndableOfGame(OfGame, EndableRequest):
+    """A request about a mini game whose approval can be ended."""
 
     Status = ReviewStatus
     TRANSITIONS: ClassVar = {
         ReviewStatus.PENDING: frozenset({ReviewStatus.APPROVED, ReviewStatus.REJECTED}),
     }
 
-    game = models.ForeignKey(MiniGame, models.PROTECT, related_name="payment_requests")
     status = models.CharField(
         max_length=16, choices=ReviewStatus.choices, default=ReviewStatus.PENDING
     )
+
+    class Meta(EndableRequest.Meta):
+        abstract = True
+
+
+class PaymentRequest(EndableOfGame):
+    """A team's wish to have payment enabled for a mini game (product.md section 2)."""
+
+    game = models.ForeignKey(MiniGame, models.PROTECT, related_name="payment_requests")
 
     class Meta(EndableRequest.Meta):
         constraints: ClassVar[list[models.BaseConstraint]] = [

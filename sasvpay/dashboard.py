@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from orders import rollup
-from orders.models import Rollup
+from orders.daily import Rollup
 from permissions.models import Team
 from sasvpay import figures
 from sasvpay.figures import Figures, Record, Span
@@ -26,6 +26,7 @@ from sasvpay.kit.templatetags.figures import (
     days_label,
     month_label,
     percent,
+    points_of,
     short_money,
     short_number,
     short_percent,
@@ -132,7 +133,10 @@ def _kpis(record: Record) -> list[Kpi]:
         more_is: str = "success",
     ) -> Kpi:
         """Make one; without a `figure` of days it has neither a change nor a small line."""
-        change = _change(*map(figure, then), is_share, more_is) if figure and then else None
+        change = None
+        if figure and then:
+            late, early = map(figure, then)
+            change = _change(late, early, is_share=is_share, more_is=more_is)
         spark = charts.sparkline([figure(part) for part in parts]) if figure else ""
         return Kpi(label=label, value=value, note=note, change=change, spark=spark)
 
@@ -196,7 +200,8 @@ def _divided(cents: int, count: int) -> int | None:
 def _change(
     now: float | None,
     before: float | None,
-    is_share: bool,  # noqa: FBT001 -- it follows two values of one meaning that come unpacked
+    *,
+    is_share: bool,
     more_is: str,
 ) -> Change | None:
     """Compare full days; shares in points, all else in percent. None if nothing can be said."""
@@ -205,7 +210,7 @@ def _change(
     by = now - before if is_share else now / before - 1
     if abs(by) < SLIGHT:
         return Change(_("No change"), "", "muted")
-    text = _("%(points)s pt") % {"points": number(round(abs(by) * 100, 1))}
+    text = _("%(points)s pt") % {"points": points_of(abs(by))}
     less_is = "danger" if more_is == "success" else "success"
     return Change(
         text=text if is_share else percent(abs(by)),

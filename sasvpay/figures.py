@@ -1,16 +1,20 @@
 """What a mini game or a team sold, day by day, out of the daily figures of sales and refunds."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import date, timedelta
+from typing import Any, Final
 
 from django.db.models import Min, Q, Sum
 
 from aftersales.models import DailyRefunds
 from orders import waits
-from orders.models import DailySales, PayingPlayer
+from orders.daily import DailySales, PayingPlayer
 from permissions.models import MiniGame, Team
+
+_SUMMED: Final = ("orders", "paid_cents", "payers", "delivered", "failed")
+_SUMS: Final = {f"sum_{name}": Sum(name) for name in _SUMMED}
 
 
 @dataclass
@@ -105,6 +109,13 @@ def total(days: Iterable[Figures]) -> Figures:
     return summed
 
 
+def _figures(row: Mapping[str, Any]) -> Figures:
+    figures = Figures()
+    for name in _SUMMED:
+        setattr(figures, name, int(row[f"sum_{name}"]))
+    return figures
+
+
 def read(of: Q, span: Span) -> Record:
     """Read what the games that fit `of` (a condition on rows of a game) sold in a span.
 
@@ -114,15 +125,14 @@ def read(of: Q, span: Span) -> Record:
     sales = DailySales.objects.filter(of, day__gte=oldest, day__lte=span.last)
     days: dict[date, Figures] = {}
     tests: list[Figures] = []
-    sums = ("orders", "paid_cents", "payers", "delivered", "failed")
-    for row in sales.values("is_test", "day").annotate(**{f"sum_{n}": Sum(n) for n in sums}):
-        figures = Figures(**{name: int(row[f"sum_{name}"]) for name in sums})
+    for row in sales.values("is_test", "day").annotate(**_SUMS):
+        figures = _figures(row)
         if not row["is_test"]:
             days[row["day"]] = figures
         elif row["day"] >= span.first:
             tests.append(figures)
     for day, steps in sales.filter(is_test=False).values_list("day", "waits"):
-        days[day].waits += waits.merged([steps])
+        waits.add(days[day].waits, steps)
     refunds = DailyRefunds.objects.filter(of, is_test=False, day__gte=oldest, day__lte=span.last)
     for day, count, cents in refunds.values_list("day").annotate(
         Sum("refunds"), Sum("refunded_cents")
@@ -151,10 +161,8 @@ def by_game(team: Team, span: Span) -> list[Sold]:
     """Return what each mini game of a team sold, the most first; three queries."""
     found: dict[int, Figures] = {}
     of = Q(game__team=team, is_test=False, day__gte=span.first, day__lte=span.last)
-    sums = ("orders", "paid_cents", "delivered", "failed")
-    sales = DailySales.objects.filter(of).values("game_id")
-    for row in sales.annotate(**{f"sum_{name}": Sum(name) for name in sums}):
-        found[row["game_id"]] = Figures(**{name: int(row[f"sum_{name}"]) for name in sums})
+    for row in DailySales.objects.filter(of).values("game_id").annotate(**_SUMS):
+        found[row["game_id"]] = _figures(row)
     refunds = DailyRefunds.objects.filter(of).values_list("game_id")
     for game_id, cents in refunds.annotate(Sum("refunded_cents")):
         found.setdefault(game_id, Figures()).refunded_cents = int(cents)

@@ -99,6 +99,7 @@ def seed(*, orders: int, games: int, at: datetime) -> Team:
     with connection.cursor() as cursor:
         # What an index alone can answer depends on it.
         cursor.execute(f"vacuum analyze {', '.join(_TABLES)}")
+        cursor.execute("reset statement_timeout")
     return team
 
 
@@ -134,7 +135,8 @@ def _bare_tables() -> Iterator[None]:
     with connection.cursor() as cursor:
         cursor.execute(
             "select conrelid::regclass::text, conname, pg_get_constraintdef(oid) from pg_constraint"
-            " where conrelid::regclass::text = any(%s) and contype <> 'p' order by contype desc",
+            " where conrelid::regclass::text = any(%s) and contype in ('c', 'f', 'u')"
+            " order by contype desc",
             [list(_TABLES)],
         )
         constraints = cursor.fetchall()

@@ -12,7 +12,8 @@ from django.utils import timezone
 from aftersales import rollup as refund_rollup
 from aftersales.models import Refund, RefundStatus
 from orders import rollup
-from orders.models import Delivery, DeliveryStatus, Order, Rollup
+from orders.daily import Rollup
+from orders.models import Delivery, DeliveryStatus, Order
 from permissions import game_grants
 from permissions.matrix import Capability
 from tests.factories import DeliveryFactory, MiniGameFactory, UserFactory

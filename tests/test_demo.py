@@ -30,7 +30,7 @@ def test_demo_makes_people_teams_and_a_game_that_can_be_paid_in():
     assert ready.payment_enabled
     assert ready.delivery_config.is_enabled
     assert ready.delivery_config.url == "http://127.0.0.1:8001/notify"
-    assert Mail.objects.filter(to="admin@demo.example").count() == 1
+    assert Mail.objects.filter(to="admin@demo.example", kind="delivery_key").count() == 1
 
 
 @pytest.mark.django_db

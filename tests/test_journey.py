@@ -44,6 +44,8 @@ def _join(email):
     client = Client()
     answer = client.post(link, {"name": email.partition("@")[0], "password": "correct horse 7!"})
     assert answer.status_code == 302, answer.content.decode()
+    # Whoever changes a URL is asked for the password once more.
+    client.post(reverse("account_reauthenticate"), {"password": "correct horse 7!"})
     return client
 
 

@@ -12,6 +12,7 @@ from orders.models import DeliveryConfig
 from sasvpay import changes, trail
 from sasvpay.kit import audit
 from sasvpay.kit.audit import Entry, Event
+from sasvpay.kit.models import AuditEvent
 from tests.factories import AT, DeliveryConfigFactory, MiniGameFactory, UserFactory
 from tests.permissions.pages import as_
 
@@ -212,7 +213,7 @@ def test_an_event_tells_who_as_what_before_and_after_and_the_request(admins, gam
 )
 def test_before_and_after_are_told_in_words(game, facts, expected):
     note(game, **facts)
-    row = trail.AuditEvent.objects.get()
+    row = AuditEvent.objects.get()
 
     told = changes.told(row)
 

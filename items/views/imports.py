@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from items import importing, workbook
+from items import importing, leftovers, workbook
 from items.forms import XLSX, ImportForm
 from items.models import ImportBatch, ImportRow
 from permissions.access import ConsoleRequest, requires
@@ -133,7 +133,7 @@ def import_again(request: ConsoleRequest, game: MiniGame, batch_id: int) -> Http
 @require_POST
 def import_discard(request: ConsoleRequest, game: MiniGame, batch_id: int) -> HttpResponse:
     """Import nothing."""
-    importing.discard(batch=_batch(game, batch_id), by=request.user, at=timezone.now())
+    leftovers.discard(batch=_batch(game, batch_id), by=request.user, at=timezone.now())
     messages.success(request, _("Nothing was imported."))
     return go_to(request, reverse("items:import-list", args=[game.app_id]))
 

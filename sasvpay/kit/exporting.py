@@ -9,13 +9,14 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, ClassVar, Final
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.files.base import File
 from django.core.files.storage import default_storage
 from django.db import transaction
+from django.forms import Form
 from django.http import QueryDict
 from django.utils import timezone, translation
 from django.utils.functional import Promise
@@ -27,7 +28,7 @@ from sasvpay.kit.audit import Event
 from sasvpay.kit.errors import DomainError
 from sasvpay.kit.export_columns import Column, Format
 from sasvpay.kit.jobs import Progress
-from sasvpay.kit.listing import Range
+from sasvpay.kit.listing import ListingError, Range
 from sasvpay.kit.models import Job
 from sasvpay.kit.sheet_streaming import CsvWriter, Writer, XlsxWriter
 
@@ -74,6 +75,9 @@ class Wanted:
 class Export:
     """A list that can be exported. settings.JOB_KINDS names it: called, it does a job."""
 
+    # A template would call what can be called.
+    do_not_call_in_templates: ClassVar = True
+
     kind: str
     name: str
     title: str | Promise
@@ -94,7 +98,7 @@ class Export:
         name = f"exports/{secrets.token_hex(24)}.{wanted.format}"
         # Written down before the file is: a successor finds what to delete.
         Job.objects.filter(pk=job.pk).update(result_file=name)
-        if job.result_file:
+        if job.result_file.name:
             default_storage.delete(job.result_file.name)
         with translation.override(job.params["language"]), tempfile.TemporaryFile() as file:
             rows = self.write(file, place, wanted, progress)
@@ -122,6 +126,12 @@ class Export:
                 done += count
         writer.close()
         return done
+
+
+def refuse_wrong(form: Form) -> None:
+    """Raise ListingError, with all that is wrong, for a filter that its page refuses."""
+    if not form.is_valid():
+        raise ListingError(" ".join(str(each) for wrong in form.errors.values() for each in wrong))
 
 
 def now(export: Export, *, place: Any, wanted: Wanted, by: Any) -> IO[bytes]:
@@ -206,7 +216,7 @@ def remove_expired(*, at: datetime) -> int:
     """Delete the files whose week is over, and say how many there were."""
     expired = Job.objects.filter(expires_at__lte=at).exclude(result_file="")
     for job in expired:
-        default_storage.delete(job.result_file.name)
+        default_storage.delete(str(job.result_file))
     return expired.filter(pk__in=[job.pk for job in expired]).update(result_file="")
 
 

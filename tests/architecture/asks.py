@@ -260,6 +260,7 @@ ASKS: dict[str, Callable[[World], Ask]] = {
         w, {"reason": "The player has it."}, order_id=_order(w).pk
     ),
     "orders:order-list": lambda w: _game(w) if _order(w) else Ask(),
+    "aftersales:refund-export": lambda w: _game(w, {"format": "csv", "columns": ["number"]}),
     "orders:order-export": lambda w: _game(w, {"format": "csv", "columns": ["number"]}),
     "orders:order-detail": lambda w: _game(w, order_id=_order(w).pk),
     "orders:order-settle": lambda w: _game(

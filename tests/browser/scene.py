@@ -16,9 +16,9 @@ from sasvpay.kit import audit
 from sasvpay.kit.audit import Event
 from tests import factories
 from tests.aftersales.reports import report_of
+from tests.browser.shelves import Shelves
+from tests.browser.words import CHINESE, LONG
 
-LONG = "Supercalifragilisticexpialidocious_Supercalifragilisticexpialido"
-CHINESE = "星际迷航：无尽的冒险与传说之旅（豪华典藏版）"
 PAYLOAD = '{"OutTradeNo":"T1","GoodsInfo":{"ProductId":"gold_100","Quantity":1}}'
 
 
@@ -204,6 +204,7 @@ class Scene:
         )
         factories.TeamFactory(name=LONG)
         self.remember()
+        self.shelves = Shelves(self).fill()
         return self
 
     def remember(self):

@@ -7,6 +7,7 @@ from django.urls import reverse
 from playwright.sync_api import expect
 
 from tests.browser.looks import assert_accessible, assert_good_in_every_look
+from tests.browser.words import LONG
 
 pytestmark = pytest.mark.browser
 
@@ -27,6 +28,22 @@ def _refunds(*, game="selling", tail=""):
 
 def _of_team(name):
     return lambda s: reverse(f"permissions:{name}", args=[s.team.pk])
+
+
+def _items(name, *, game="selling", tail=""):
+    return lambda s: reverse(f"items:{name}", args=[getattr(s, game).app_id]) + tail
+
+
+def _item(name, item_id):
+    return lambda s: reverse(f"items:{name}", args=[s.selling.app_id, item_id])
+
+
+def _import(name, tail=""):
+    def where(s):
+        batch = s.shelves.batches[name]
+        return reverse("items:import-detail", args=[s.selling.app_id, batch.pk]) + tail
+
+    return where
 
 
 def _plain(name):
@@ -112,6 +129,41 @@ PAGES = {
     ),
     "protocol": ("operator", _of_game("protocol")),
     "signature helper": ("team_admin", _of_game("signature")),
+    "items": ("team_admin", _items("item-list")),
+    "items, all selected": ("team_admin", _items("item-list", tail="?all=1")),
+    "items, none found": ("developer", _items("item-list", tail="?q=nosuch")),
+    "items, wrong search": ("developer", _items("item-list", tail="?least=abc")),
+    "items, rejected": ("senior_developer", _items("item-list", tail="?status=rejected")),
+    "items, empty": ("developer", _items("item-list", game="new")),
+    "items, read only": ("reviewer", _items("item-list")),
+    "new item": ("developer", _items("item-add")),
+    "item with a draft beside it": ("developer", _item("item-edit", "beside")),
+    "item, compared": ("team_admin", _item("item-detail", "beside")),
+    "item, rejected": ("developer", _item("item-detail", "rejected")),
+    "release of many": ("senior_developer", _items("release-request", tail="?all=1")),
+    "removal of many": ("team_admin", _items("item-remove", tail="?all=1")),
+    "removal of none": ("team_admin", _items("item-remove")),
+    "result": ("developer", lambda s: s.shelves.result()),
+    "result, not kept": (
+        "developer",
+        lambda s: reverse("items:act-result", args=[s.selling.app_id, "gone"]),
+    ),
+    "imports": ("developer", _items("import-list")),
+    "imports, none": ("developer", _items("import-list", game="new")),
+    "import, wrong rows": ("developer", _import("Spring prices")),
+    "import, changed rows": ("developer", _import("Spring prices", "?kind=changed")),
+    "import, long name": ("developer", _import(LONG)),
+    "import, refused": ("developer", _import("refused")),
+    "import, discarded": ("developer", _import("nothing")),
+    "import, done": ("developer", _import("done")),
+    "import, being read": ("developer", _import("busy")),
+    "exemption, rejected": ("senior_developer", _items("exemption")),
+    "exemption, pending": ("reviewer", _items("exemption", game="waiting")),
+    "approval of many": ("reviewer", lambda s: reverse("items:release-approve") + "?all=1"),
+    "review queue, all selected": (
+        "reviewer",
+        lambda s: reverse("review-queue") + "?kind=release&all=1",
+    ),
     "members": ("team_admin", _of_team("member-list")),
     "review queue": ("reviewer", _plain("review-queue")),
     "review queue, none of that team": ("reviewer", lambda s: reverse("review-queue") + "?team=0"),
@@ -153,6 +205,15 @@ DIALOGS = {
         {},
     ),
     "switch off": ("team_admin", _of_game("config"), "Switch off", None),
+    "new item": ("developer", _items("item-list"), "Add virtual item", {"Item ID": "no spaces"}),
+    "release again": (
+        "senior_developer",
+        _items("item-list", tail="?status=removed"),
+        "Release Season Pass again",
+        None,
+    ),
+    "request exemption": ("senior_developer", _items("exemption"), "Request exemption", {}),
+    "reject exemption": ("reviewer", _items("exemption", game="waiting"), "Reject", {}),
     "invite": ("team_admin", _of_team("member-list"), "Invite a member", {"E-mail": "wrong"}),
     "grant": ("team_admin", _of_team("member-list"), "Grant on one mini game", {}),
     "new team": ("platform_admin", _plain("permissions:team-list"), "Create a team", {}),

@@ -5,10 +5,11 @@ from datetime import timedelta
 
 import openpyxl  # noqa: TID251 -- reads what we wrote
 import pytest
+from django.core.files.storage import default_storage
 from django.utils import translation
 from openpyxl.drawing.image import Image  # noqa: TID251 -- what people place
 
-from items import catalog, images, import_reading, importing, release, workbook
+from items import catalog, images, import_reading, importing, leftovers, release, workbook
 from items.importing import NothingToImportError, WrongRowsError
 from items.models import ImportBatch, ImportRow, Item, ItemVersion, ReleaseRequest
 from sasvpay.kit import jobs
@@ -349,18 +350,63 @@ def test_the_workbook_of_wrong_rows_brings_their_pictures_back(game, developer):
 
 def test_discard_keeps_neither_rows_nor_files(game, developer, django_capture_on_commit_callbacks):
     batch = look(game, developer, book(("a", "A", 1, "a.png")), zipped({"a.png": picture()}))
-    stored = batch.rows.get().image
+    files = files_of(batch)
 
     with django_capture_on_commit_callbacks(execute=True):
-        importing.discard(batch=batch, by=developer, at=LATER)
+        leftovers.discard(batch=batch, by=developer, at=LATER)
 
     batch.refresh_from_db()
-    assert batch.status == ImportBatch.Status.DISCARDED
+    assert (batch.status, batch.error) == (ImportBatch.Status.DISCARDED, "")
     assert not batch.rows.exists()
-    assert not batch.workbook.storage.exists(batch.workbook.name)
-    assert not batch.workbook.storage.exists(stored)
+    assert existing(files) == []
     with pytest.raises(InvalidTransitionError):
         importing.apply(batch=batch, only_valid=True, by=developer, at=LATER)
+
+
+def files_of(batch):
+    """Return the names of all files that are kept for a preview."""
+    pictures = [name for row in batch.rows.all() for name in (row.image, row.thumbnail) if name]
+    return [batch.workbook.name, *filter(None, [batch.pictures.name]), *pictures]
+
+
+def existing(names):
+    return [name for name in names if default_storage.exists(name)]
+
+
+def test_what_nobody_imports_in_a_week_is_thrown_away(
+    game, developer, django_capture_on_commit_callbacks
+):
+    content, pictures = book(("a", "A", 1, "a.png")), zipped({"a.png": picture()})
+    forgotten = look(game, developer, content, pictures)
+    refused = look(game, developer, book())
+    imported = take(look(game, developer, book(("b", "B", 1))), developer)
+    gone, kept = [*files_of(forgotten), *files_of(refused)], files_of(imported)
+    Job.objects.update(created_at=AT)
+    looked_at_again = look(game, developer, content, pictures)
+    Job.objects.filter(pk=looked_at_again.job_id).update(created_at=AT + timedelta(seconds=1))
+    kept += files_of(looked_at_again)
+    before = AuditEvent.objects.count()
+
+    with django_capture_on_commit_callbacks(execute=True):
+        assert leftovers.discard_abandoned(at=AT + leftovers.KEPT) == 0
+    assert existing([*gone, *kept]) == [*gone, *kept]
+    for expected in (2, 0):
+        with django_capture_on_commit_callbacks(execute=True):
+            at = AT + leftovers.KEPT + timedelta(seconds=1)
+            assert leftovers.discard_abandoned(at=at) == expected
+
+    assert existing([*gone, *kept]) == kept
+    forgotten.refresh_from_db()
+    refused.refresh_from_db()
+    looked_at_again.refresh_from_db()
+    assert (forgotten.status, forgotten.error) == (
+        ImportBatch.Status.DISCARDED,
+        "Nobody imported it within 7 days.",
+    )
+    assert (refused.status, "no row below" in refused.error) == (ImportBatch.Status.FAILED, True)
+    assert looked_at_again.status == ImportBatch.Status.READY
+    assert not ImportRow.objects.exclude(batch=looked_at_again).exists()
+    assert AuditEvent.objects.count() == before
 
 
 def test_a_job_that_runs_again_reads_again(game, developer):

@@ -223,7 +223,7 @@ def test_a_chain_that_grows_meanwhile_is_not_called_broken():
                 audit.record(Event.TEAM_RENAMED, by=None, target=team, at=AT)
 
     def verify():
-        found = []
+        found: list[audit_check.Fault] = []
         for _ in range(60):
             found += audit_check.faults(f"team:{team.pk}", {})
         return found

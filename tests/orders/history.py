@@ -6,8 +6,9 @@ from zoneinfo import ZoneInfo
 
 from aftersales.models import DailyRefunds, Refund, RefundStatus
 from orders import delivery, waits
+from orders.daily import DailySales, PayingPlayer
 from orders.delivery import Result
-from orders.models import DailySales, Delivery, DeliveryStatus, Order, PayingPlayer, Verdict
+from orders.models import Delivery, DeliveryStatus, Order, Verdict
 from tests.factories import DeliveryFactory, OrderFactory
 
 ENDED = [DeliveryStatus.DELIVERED, DeliveryStatus.FAILED]
@@ -103,7 +104,7 @@ def by_hand(zone):
 
 def _sums(orders):
     statuses = [order.delivery_status for order in orders]
-    steps = defaultdict(int)
+    steps: dict[str, int] = defaultdict(int)
     for order in orders:
         if order.delivery_status == DeliveryStatus.DELIVERED:
             steps[str(waits.step_of(order.delivery.delivered_at - order.created_at))] += 1

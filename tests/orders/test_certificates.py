@@ -9,6 +9,7 @@ from django.utils import timezone
 from orders import certificates, credentials, delivery_config
 from permissions import callback_keys
 from permissions.matrix import TeamRole
+from sasvpay.kit import crypto
 from sasvpay.kit.models import Mail
 from tests.factories import AT, CallbackKeyFactory, DeliveryKeyFactory, MembershipFactory
 from tests.permissions import letters
@@ -106,7 +107,7 @@ def test_administrators_are_told_of_a_new_delivery_key_and_learn_no_secret(
     assert key.serial in letter
     assert "2026-11-21 09:30:00 UTC" in letter
     assert "PRIVATE KEY" not in letter
-    assert credentials.crypto.decrypt(key.secret_encrypted) not in letter
+    assert crypto.decrypt(key.secret_encrypted) not in letter
 
 
 def test_administrators_are_told_of_a_new_callback_key(game, team_admin, reviewer):

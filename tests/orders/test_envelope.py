@@ -133,7 +133,7 @@ def test_parse_envelope_names_the_wrong_field(field: str, wrong: Any):
     assert refusal.value.message.startswith(f"{field}: ")
 
 
-@pytest.mark.parametrize("wrong", ["Event", " event", "EVENT", "event\n"])
+@pytest.mark.parametrize("wrong", ["Event", " event", "EVENT", "event\n", "\ud800"])
 def test_parse_envelope_refuses_another_event_type(wrong):
     with pytest.raises(EnvelopeError) as refusal:
         envelope.parse_envelope(signed(EventType=wrong))
@@ -157,7 +157,7 @@ WRONG_NUMBER: list[Any] = [
 ]  # fmt: skip
 WRONG: dict[str, list[Any]] = {
     "OpenId": [*WRONG_TEXT, "", " ", "\n", "x" * 129],
-    "Env": [MISSING, None, "", True, False, [], {}, 1.0, 2, "2", "-1", "00", " 0", "prod", "\u0660"],
+    "Env": [MISSING, None, "", True, False, [], {}, 1.0, 2, "2", "-1", "00", " 0", "prod", "\u0660", "\ud800"],
     "OutTradeNo": [
         *WRONG_TEXT, "", " ", "x" * 65, " T1", "T1 ", "T1\n", "../", "'", "<script>", "😀",
         "\u202e", "\u200b", "T\x01", "\u0663",

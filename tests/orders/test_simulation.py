@@ -1,8 +1,11 @@
 """What the simulator sends, and how it counts."""
 
+import json
+
 import pytest
 
 from orders import envelope
+from orders.simulated_refunds import STORIES, Refunding, Refunds
 from orders.simulation import Answered, Purchase, Scenario, Superapp, Tally, Ware, _code_of
 from orders.simulation_report import Counts
 
@@ -74,3 +77,30 @@ def test_counts_name_what_is_lost_and_what_is_extra():
         "1 answered with success but not delivered: 2",
     ]
     assert not counts.is_settled
+
+
+def test_counts_name_orders_of_which_another_sum_was_refunded():
+    counts = Counts(answered=set(), told_refunded={"1": 50, "2": 60}, refunded={"1": 50, "2": 110})
+
+    assert counts.differences() == [
+        "1 answered with success but not refunded: 2 by 60",
+        "1 not answered with success but refunded: 2 by 110",
+    ]
+    assert not counts.is_settled
+
+
+def test_every_refund_that_is_made_up_is_one():
+    purchase = {"OpenId": "o", "Env": "0", "OutTradeNo": "T1", "GoodsInfo": {"ActualPrice": 101}}
+    for turn in range(len(STORIES)):
+        refunding = Refunds(began=1_735_776_000).of(purchase, turn)
+        told = [*refunding.before, *refunding.after]
+
+        assert told
+        assert all(envelope.parse_refund(json.dumps(one)).refund_amount > 0 for one in told)
+        assert refunding.refunded_cents <= 101
+
+
+def test_a_purchase_that_cost_nothing_is_not_refunded():
+    purchase = {"GoodsInfo": {"ActualPrice": 1}}
+
+    assert Refunds(began=1).of(purchase, 0) == Refunding()

@@ -5,7 +5,7 @@ from functools import partial
 import pytest
 from django.db import connection
 
-from permissions import callback_keys, enablement
+from permissions import callback_keys, enablement, endable
 from permissions.enablement import PaymentInForceError, PaymentPendingError
 from permissions.models import CallbackKey, MiniGame, PaymentRequest
 from sasvpay.kit.models import AuditEvent
@@ -134,7 +134,7 @@ def test_asking_deciding_and_rotating_at_once_never_deadlock():
 def test_locks_leave_the_games_key_free_for_callbacks(pending, django_assert_num_queries):
     """An order refers to its game: its insert must not wait for a reviewer."""
     with django_assert_num_queries(1) as queries:
-        enablement._locked(pending.game_id)
+        endable.locked(pending.game_id)
 
     if connection.vendor == "postgresql":
         assert queries[0]["sql"].endswith("FOR NO KEY UPDATE")

@@ -14,7 +14,11 @@ from tests.permissions.pages import as_, confirm, place
 
 pytestmark = pytest.mark.django_db
 REQUIRED = reverse("second_factor_required")
-GUARDED = {route.name: route for route in all_routes() if route.access and route.access.capability}
+DEMANDS = {
+    route.name: route.access.capability
+    for route in all_routes()
+    if route.access and route.access.capability
+}
 HOUSE = [role.value for role in HouseRole]
 SENSITIVE = {
     "delivery_config.change",
@@ -39,18 +43,14 @@ def is_led_away(answer):
     return answer.status_code == 302 and place(answer).startswith(f"{REQUIRED}?next=")
 
 
-def holders(route):
-    return [role.value for role in Role if route.access.capability in DEFAULTS[role]]
-
-
-@pytest.mark.parametrize("name", GUARDED)
+@pytest.mark.parametrize("name", DEMANDS)
 def test_what_needs_a_second_factor_changes_nothing_without_one(name):
-    route, world = GUARDED[name], World()
+    demand, world = DEMANDS[name], World()
     ask = ASKS[name](world)
     url = reverse(name, kwargs=ask.kwargs)
 
-    for role in holders(route):
-        needs_one = role in HOUSE or route.access.capability.value in SENSITIVE
+    for role in (role.value for role in Role if demand in DEFAULTS[role]):
+        needs_one = role in HOUSE or demand.value in SENSITIVE
         browser, before = as_(world.people[role]), snapshot()
         answers = [browser.get(url), browser.post(url, ask.body or {}) if needs_one else None]
 

@@ -4,7 +4,12 @@ from datetime import date
 from typing import Final
 
 from babel.dates import format_interval, format_skeleton
-from babel.numbers import format_compact_currency, format_compact_decimal, format_percent
+from babel.numbers import (
+    format_compact_currency,
+    format_compact_decimal,
+    format_decimal,
+    format_percent,
+)
 from babel.units import format_unit
 from django import template
 from django.conf import settings
@@ -29,6 +34,11 @@ def percent(share: float | None) -> str:
 def short_percent(share: float) -> str:
     """Return a share of one in few characters, for an axis."""
     return str(format_percent(share, "#,##0.#%", locale=_locale()))
+
+
+def points_of(share: float) -> str:
+    """Return a difference of shares in percentage points."""
+    return str(format_decimal(share * 100, "#,##0.#", locale=_locale()))
 
 
 def short_money(cents: float) -> str:
