@@ -98,8 +98,8 @@ class Export:
         name = f"exports/{secrets.token_hex(24)}.{wanted.format}"
         # Written down before the file is: a successor finds what to delete.
         Job.objects.filter(pk=job.pk).update(result_file=name)
-        if job.result_file.name:
-            default_storage.delete(job.result_file.name)
+        if job.result_file:
+            default_storage.delete(str(job.result_file))
         with translation.override(job.params["language"]), tempfile.TemporaryFile() as file:
             rows = self.write(file, place, wanted, progress)
             result = {"rows": rows, "bytes": file.tell()}
