@@ -5,6 +5,7 @@ after the purge makes nothing new (R10). Every step works in batches, beside a c
 and may be stopped and run again.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -20,20 +21,17 @@ from sasvpay.kit.audit import Event
 
 log = structlog.get_logger(__name__)
 Counts = dict[str, int]
+Step = Callable[[], int]
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Purge:
     """What the audit trail says was acted upon."""
 
     before: datetime
+    pk: str
     audit_team_id: None = None
     audit_game: str = ""
-
-    @property
-    def pk(self) -> str:
-        """Return the moment up to which records went."""
-        return self.before.isoformat()
 
     def __str__(self) -> str:
         return f"records before {self.before:%Y-%m-%d}"
@@ -74,7 +72,7 @@ def remove(*, before: datetime, at: datetime) -> Counts:
     """Delete what is older and whose number was left long enough, and return how much, by kind."""
     kept = refunds.has_refunds()
     clean = retention.delete_in_batches
-    steps = {
+    steps: dict[str, Step] = {
         "refunds": lambda: refunds.remove_refunds(before=before, at=at),
         "orders": lambda: orders.remove_orders(before=before, kept=kept, at=at),
         "conflicts": lambda: clean(orders.old_conflicts(before=before)),
@@ -94,4 +92,10 @@ def remove(*, before: datetime, at: datetime) -> Counts:
 def _remember(counts: Counts, *, before: datetime, at: datetime) -> None:
     log.info("purged", before=before.isoformat(), **counts)
     if any(counts.values()):
-        audit.record(Event.RECORDS_PURGED, by=None, target=_Purge(before), at=at, **counts)
+        audit.record(
+            Event.RECORDS_PURGED,
+            by=None,
+            target=_Purge(before, before.date().isoformat()),
+            at=at,
+            **counts,
+        )
