@@ -4,6 +4,7 @@ from django.urls import path
 
 from orders.endpoint import Callback
 from orders.views import config, deliveries, exports, helper, orders, resending, search, testing
+from permissions import second_factor
 from permissions.access import public, signed_in
 
 app_name = "orders"
@@ -46,7 +47,9 @@ urlpatterns = [
     path("games/<app_id>/orders/<int:order_id>/settle", orders.settle, name="order-settle"),
     path(
         "search",
-        signed_in("it looks only into the mini games whose orders one may see")(search.find),
+        signed_in("it looks only into the mini games whose orders one may see")(
+            second_factor.comes_first(search.find)
+        ),
         name="search",
     ),
 ]

@@ -52,12 +52,18 @@ def _is_writable(path: Path) -> bool:
     return os.access(path, os.W_OK | os.X_OK)
 
 
-PRODUCTION = _read(
-    "PRODUCTION",
-    lambda: env.str("PRODUCTION", default="0").lower(),
-    must="1 or 0",
-    fits={"", "0", "1", "true", "false"}.__contains__,
-) in {"1", "true"}
+def _flag(name: str, *, default: bool) -> bool:
+    """Return a setting that is on or off."""
+    said = _read(
+        name,
+        lambda: env.str(name, default="1" if default else "0").lower(),
+        must="1 or 0",
+        fits={"", "0", "1", "true", "false"}.__contains__,
+    )
+    return said in {"1", "true"}
+
+
+PRODUCTION = _flag("PRODUCTION", default=False)
 DATA_DIR = _read(
     "DATA_DIR",
     lambda: Path(env.str("DATA_DIR", default=str(BASE_DIR / "var"))).resolve(),
@@ -152,7 +158,7 @@ CURRENCY = _read(
 LONGEST_ATTEMPT_SECONDS = 4
 # After the first push, one after each of these pauses (seconds): 16 attempts in 24 hours.
 DAY_OF_TRIES = [15, 15, 30, 180, 600, 1200, *[1800] * 3, 3600, *[10800] * 3, *[21600] * 2]
-DELIVERY_ALLOW_PRIVATE = env.bool("DELIVERY_ALLOW_PRIVATE", default=not PRODUCTION)
+DELIVERY_ALLOW_PRIVATE = _flag("DELIVERY_ALLOW_PRIVATE", default=not PRODUCTION)
 DELIVERY_TIMEOUT_SECONDS = _read(
     "DELIVERY_TIMEOUT_SECONDS",
     lambda: env.float("DELIVERY_TIMEOUT_SECONDS", default=3.0),
@@ -170,7 +176,12 @@ DELIVERY_RETRY_SECONDS: list[int] = _read(
     fits=lambda gaps: gaps and min(gaps) > 0,
 )
 # How fast what waited for a paused URL goes out once it answers again, for each URL.
-DELIVERY_DRAIN_A_SECOND = env.float("DELIVERY_DRAIN_A_SECOND", default=5.0)
+DELIVERY_DRAIN_A_SECOND = _read(
+    "DELIVERY_DRAIN_A_SECOND",
+    lambda: env.float("DELIVERY_DRAIN_A_SECOND", default=5.0),
+    must="orders a second, above 0",
+    fits=lambda pace: pace > 0,
+)
 
 # --- Operation --------------------------------------------------------------------------------
 
@@ -459,7 +470,7 @@ MFA_TOTP_ISSUER = "Virtual payment"
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not PRODUCTION
 USERSESSIONS_TRACK_ACTIVITY = True
 # A second factor for the house, and for whoever changes URLs and keys.
-REQUIRE_MFA = env.bool("REQUIRE_MFA", default=PRODUCTION)
+REQUIRE_MFA = _flag("REQUIRE_MFA", default=PRODUCTION)
 # In all, and without a click (permissions.sessions).
 SESSION_COOKIE_AGE = 12 * 60 * 60
 SESSION_IDLE_SECONDS = 30 * 60

@@ -5,7 +5,7 @@ from django.views.i18n import set_language
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from permissions import second_factor
-from permissions.access import public, signed_in
+from permissions.access import View, public, signed_in
 from sasvpay import exports, views
 
 PROBE = "a probe has no account, and learns nothing but health"
@@ -14,6 +14,11 @@ API = "the protocol is no secret, and a partner's engineers read it"
 
 # allauth answers with it when somebody tried too often.
 handler429 = "permissions.sign_in.too_many"
+
+
+def _own(view: View) -> View:
+    return signed_in(exports.OWN)(second_factor.comes_first(view))
+
 
 urlpatterns = [
     path(
@@ -42,10 +47,10 @@ urlpatterns = [
     path("teams/<int:team_id>/audit", views.team_audit, name="team-audit"),
     path("platform/audit", views.house_audit, name="house-audit"),
     path("review", views.review_queue, name="review-queue"),
-    path("exports", signed_in(exports.OWN)(exports.export_list), name="export-list"),
-    path("exports/latest", signed_in(exports.OWN)(exports.latest), name="export-latest"),
-    path("exports/<int:pk>/file", signed_in(exports.OWN)(exports.download), name="export-file"),
-    path("exports/<int:pk>/again", signed_in(exports.OWN)(exports.again), name="export-again"),
+    path("exports", _own(exports.export_list), name="export-list"),
+    path("exports/latest", _own(exports.latest), name="export-latest"),
+    path("exports/<int:pk>/file", _own(exports.download), name="export-file"),
+    path("exports/<int:pk>/again", _own(exports.again), name="export-again"),
     path("", include("permissions.account_urls")),
     path("", include("permissions.urls")),
     path("", include("items.urls")),

@@ -34,6 +34,8 @@ def test_development_needs_no_settings(monkeypatch, tmp_path):
     ("environment", "sentence"),
     [
         ({"PRODUCTION": "maybe"}, "PRODUCTION must be 1 or 0"),
+        ({"REQUIRE_MFA": "maybe"}, "REQUIRE_MFA must be 1 or 0"),
+        ({"DELIVERY_DRAIN_A_SECOND": "0"}, "DELIVERY_DRAIN_A_SECOND must be orders a second"),
         ({"PRODUCTION": "1"}, "SECRET_KEY is required when PRODUCTION=1"),
         (PRODUCTION, "CA_CERT is required when PRODUCTION=1"),
         ({"PORT": "abc"}, "PORT must be a number from 1 to 65535"),
