@@ -27,6 +27,7 @@ from sasvpay.kit.answers import go_to
 from sasvpay.kit.errors import DomainError
 from sasvpay.kit.models import Job
 from sasvpay.kit.tasks import run_job
+from sasvpay.kit.templatetags.console import number
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -96,8 +97,8 @@ def _resent(request: ConsoleRequest, game: MiniGame, choice: Choice) -> HttpResp
 
 def _said(count: int) -> str:
     return ngettext(
-        "One order is being sent again.", "%(count)d orders are being sent again.", count
-    ) % {"count": count}
+        "One order is being sent again.", "%(shown)s orders are being sent again.", count
+    ) % {"shown": number(count)}
 
 
 def _back(game: MiniGame, choice: Choice) -> str:
