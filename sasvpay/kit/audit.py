@@ -76,6 +76,7 @@ class Event(models.TextChoices):
     EXEMPTION_REVOKED = "exemption_revoked", _("Approval exemption revoked")
     ORDERS_EXPORTED = "orders_exported", _("Orders exported")
     REFUNDS_EXPORTED = "refunds_exported", _("Refunds exported")
+    AUDIT_EXPORTED = "audit_exported", _("Audit log exported")
 
 
 class Actor(Protocol):
