@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from permissions.access import ConsoleRequest, can
 from permissions.matrix import Capability
-from permissions.models import MiniGame
+from permissions.models import MiniGame, Team
 from sasvpay.kit import export_pages, exporting
 from sasvpay.kit.answers import go_to
 from sasvpay.kit.exporting import Export, Wanted
@@ -32,7 +32,7 @@ class Line:
     job: Job
     export: Export
     wanted: Wanted
-    game: str
+    place: str
     is_ready: bool
 
     @property
@@ -60,7 +60,7 @@ def _line(job: Job) -> Line:
         job=job,
         export=exporting.export_of(job),
         wanted=exporting.wanted_by(job),
-        game=job.subject.removeprefix("game:"),
+        place=exporting.short_name(job.subject),
         is_ready=exporting.is_ready(job, at=timezone.now()),
     )
 
@@ -74,28 +74,27 @@ def latest(request: ConsoleRequest) -> HttpResponse:
 @require_safe
 def download(request: ConsoleRequest, pk: int) -> HttpResponseBase:
     """Answer with the file, for whoever asked for it and may still export that."""
-    job, export, game = _allowed(request, pk)
+    job, export, _place = _allowed(request, pk)
     file = exporting.open_file(job, at=timezone.now())
-    name = f"{export.name}_{game.app_id}"
-    return export_pages.sent(file, name, exporting.wanted_by(job))
+    return export_pages.sent(file, export, job.subject, exporting.wanted_by(job))
 
 
 @require_POST
 def again(request: ConsoleRequest, pk: int) -> HttpResponse:
     """Try once more what failed or expired, with the filter as it was."""
-    job, export, game = _allowed(request, pk)
+    job, export, place = _allowed(request, pk)
     wanted = exporting.wanted_by(job)
     export_pages.announce(
-        request, exporting.later(export, place=game, wanted=wanted, by=request.user)
+        request, exporting.later(export, place=place, wanted=wanted, by=request.user)
     )
     messages.success(request, _("The file is being made. You may leave this page."))
     return go_to(request, reverse("export-list"))
 
 
-def _allowed(request: ConsoleRequest, pk: int) -> tuple[Job, Export, MiniGame]:
+def _allowed(request: ConsoleRequest, pk: int) -> tuple[Job, Export, MiniGame | Team | None]:
     job = get_object_or_404(exporting.mine(request.user), pk=pk)
     export = exporting.export_of(job)
-    game = get_object_or_404(MiniGame, app_id=job.subject.removeprefix("game:"))
-    if not can(request.user, Capability(export.capability), game):
+    place = export.place(job.subject)
+    if not can(request.user, Capability(export.capability), place):
         raise PermissionDenied(export.capability)
-    return job, export, game
+    return job, export, place

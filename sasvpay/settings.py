@@ -219,6 +219,7 @@ JOB_KINDS: dict[str, str] = {
     "orders.export": "orders.export.ORDERS",
     "orders.resend": "orders.resending.run",
     "aftersales.export": "aftersales.export.REFUNDS",
+    "audit.export": "sasvpay.audit_export.AUDIT_LOG",
 }
 
 # --- Django -----------------------------------------------------------------------------------

@@ -5,12 +5,13 @@ from typing import Any
 from django.conf import settings
 from django.core.paginator import Paginator
 from django.db.models import Exists, OuterRef, Q
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 from django.utils.translation import ngettext
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from orders.filters import last_shown
 from orders.templatetags.delivery_state import capped
@@ -20,7 +21,8 @@ from permissions.enablement import State
 from permissions.matrix import Capability
 from permissions.models import MiniGame, Team
 from sasvpay import attention, changes, dashboard, health, metrics, waiting
-from sasvpay.kit import listing
+from sasvpay.audit_export import AUDIT_LOG
+from sasvpay.kit import export_pages, listing
 from sasvpay.kit.listing import ListingError
 from sasvpay.readiness import readiness
 from sasvpay.trail import AuditSearchForm, Place
@@ -181,3 +183,31 @@ def _found(
         "last_shown": last_shown(search.span),
         "zone": timezone.get_current_timezone_name(),
     }
+
+
+@requires(Capability.AUDIT_EXPORT)
+@require_http_methods(["GET", "HEAD", "POST"])
+def game_audit_export(request: ConsoleRequest, game: MiniGame) -> HttpResponseBase:
+    """Ask how to export what the filters select of a mini game's audit log, and do it."""
+    return _audit_export(request, game, reverse("game-audit", args=[game.app_id]))
+
+
+@requires(Capability.AUDIT_EXPORT)
+@require_http_methods(["GET", "HEAD", "POST"])
+def team_audit_export(request: ConsoleRequest, team: Team) -> HttpResponseBase:
+    """Ask how to export what the filters select of a team's audit log, and do it."""
+    return _audit_export(request, team, reverse("team-audit", args=[team.pk]))
+
+
+@requires(Capability.AUDIT_EXPORT)
+@require_http_methods(["GET", "HEAD", "POST"])
+def house_audit_export(request: ConsoleRequest) -> HttpResponseBase:
+    """Ask how to export what the filters select of the house's audit log, and do it."""
+    return _audit_export(request, None, reverse("house-audit"))
+
+
+def _audit_export(
+    request: ConsoleRequest, place: MiniGame | Team | None, page: str
+) -> HttpResponseBase:
+    back = f"{page}?{request.GET.urlencode()}"
+    return export_pages.answer(request, AUDIT_LOG, place, back=back)

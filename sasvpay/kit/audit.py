@@ -77,6 +77,7 @@ class Event(models.TextChoices):
     ORDERS_EXPORTED = "orders_exported", _("Orders exported")
     RECORDS_PURGED = "records_purged", _("Old records purged")
     REFUNDS_EXPORTED = "refunds_exported", _("Refunds exported")
+    AUDIT_EXPORTED = "audit_exported", _("Audit log exported")
 
 
 class Actor(Protocol):

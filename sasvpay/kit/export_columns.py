@@ -4,6 +4,7 @@ PostgreSQL writes the values itself, which is what makes COPY fast; elsewhere Py
 the same: a test compares them.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -39,6 +40,8 @@ class Kind(Enum):
     MONEY = "money"
     # A moment, written as a date of the console's zone.
     TIME = "time"
+    # A JSON document; nothing is written for none. No sheet calculates a quote or a brace.
+    JSON = "json"
 
 
 class Format(models.TextChoices):
@@ -92,9 +95,13 @@ class _Written(Func):
 
 
 def label(field: str, choices: Sequence[tuple[Any, Any]]) -> Expression:
-    """Return the labels of a field with choices, in the language of the moment."""
+    """Return the labels of a field with choices, in the language of the moment.
+
+    A code that has none (any more) stands for itself.
+    """
     return Case(
         *(When(**{field: code}, then=Value(str(text))) for code, text in choices),
+        default=F(field),
         output_field=models.TextField(),
     )
 
@@ -128,6 +135,7 @@ _SQL: Final[Mapping[tuple[Kind, Format | None], str]] = {
     (Kind.TIME, Format.XLSX): (
         f"date_part('epoch', {_LOCAL}) / {_SECONDS_OF_A_DAY} + {_EPOCH_IN_EXCEL}"
     ),
+    (Kind.JSON, None): "NULLIF(NULLIF(CAST(%(expressions)s AS text), 'null'), '{}')",
 }
 
 
@@ -159,6 +167,18 @@ def _xlsx_time(at: datetime | None) -> str:
     return repr(clock.timestamp() / _SECONDS_OF_A_DAY + _EPOCH_IN_EXCEL)
 
 
+def _json(value: Any) -> str:
+    return "" if value in (None, {}) else json.dumps(_ordered(value), ensure_ascii=False)
+
+
+def _ordered(value: Any) -> Any:
+    """Order keys as PostgreSQL keeps them: the short ones first."""
+    if isinstance(value, dict):
+        keys = sorted(value, key=lambda key: (len(key.encode()), key))
+        return {key: _ordered(value[key]) for key in keys}
+    return [_ordered(one) for one in value] if isinstance(value, list) else value
+
+
 _PYTHON: Final[Mapping[tuple[Kind, Format | None], Callable[[Any], str]]] = {
     (Kind.TEXT, None): _text,
     (Kind.ID, Format.XLSX): _text,
@@ -166,4 +186,5 @@ _PYTHON: Final[Mapping[tuple[Kind, Format | None], Callable[[Any], str]]] = {
     (Kind.MONEY, None): _money,
     (Kind.TIME, Format.CSV): _csv_time,
     (Kind.TIME, Format.XLSX): _xlsx_time,
+    (Kind.JSON, None): _json,
 }

@@ -56,7 +56,7 @@ def answer(request: HttpRequest, export: Export, place: Any, *, back: str) -> Ht
     """Ask how to export what the query string selects; when that was said, do it."""
     at, typed = timezone.now(), request.POST if request.method == "POST" else None
     form = ExportForm(typed, export.columns())
-    context: dict[str, Any] = {"game": place, "form": form, "back": back, "export": export}
+    context: dict[str, Any] = {"form": form, "back": back, "export": export}
     try:
         selection = export.select(place, request.GET, at)
         count = listing.capped_count(selection.rows)
@@ -87,7 +87,7 @@ def _done(
 ) -> HttpResponseBase:
     if count <= COUNT_CAP:
         file = exporting.now(export, place=place, wanted=wanted, by=request.user)
-        return sent(file, f"{export.name}_{place.app_id}", wanted)
+        return sent(file, export, exporting.subject_of(place), wanted)
     job = exporting.later(export, place=place, wanted=wanted, by=request.user)
     announce(request, job)
     messages.success(request, _("The file is being made. You may leave this page."))
@@ -111,8 +111,11 @@ def awaited(request: HttpRequest) -> Job | None:
     return job
 
 
-def sent(file: IO[bytes], name: str, wanted: Wanted) -> HttpResponse | FileResponse:
+def sent(
+    file: IO[bytes], export: Export, subject: str, wanted: Wanted
+) -> HttpResponse | FileResponse:
     """Answer with a file that no browser shows and nobody keeps."""
+    name = f"{export.name}_{exporting.short_name(subject)}"
     stamp = timezone.localtime(wanted.at).strftime("%Y%m%d-%H%M%S")
     response = FileResponse(file, as_attachment=True, filename=f"{name}_{stamp}.{wanted.format}")
     response["Cache-Control"] = "private, no-store"

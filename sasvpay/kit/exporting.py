@@ -24,7 +24,7 @@ from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
 from sasvpay.kit import audit, export_rows, jobs
-from sasvpay.kit.audit import Event
+from sasvpay.kit.audit import Event, Subject
 from sasvpay.kit.errors import DomainError
 from sasvpay.kit.export_columns import Column, Format
 from sasvpay.kit.jobs import Progress
@@ -88,7 +88,7 @@ class Export:
     columns: Callable[[], Sequence[Column]]
     # From a place, a query string and a moment; raises ListingError for a wrong one.
     select: Callable[[Any, QueryDict, datetime], Selection]
-    # The place that a job's subject names.
+    # The place that a job's subject names; None is the house.
     place: Callable[[str], Any]
     moment: str = "created_at"
 
@@ -128,6 +128,18 @@ class Export:
         return done
 
 
+def subject_of(place: Subject | None) -> str:
+    """Return the subject that names a place: "game:mg_8f21c4", "team:7", or the house."""
+    if place and place.audit_game:
+        return f"game:{place.audit_game}"
+    return audit.chain_of(place.audit_team_id if place else None)
+
+
+def short_name(subject: str) -> str:
+    """Return a subject as files and lists name it: a mini game by its app_id alone."""
+    return subject.removeprefix("game:").replace(":", "_")
+
+
 def refuse_wrong(form: Form) -> None:
     """Raise ListingError, with all that is wrong, for a filter that its page refuses."""
     if not form.is_valid():
@@ -162,7 +174,7 @@ def later(export: Export, *, place: Any, wanted: Wanted, by: Any) -> Job:
     return jobs.start(
         kind=export.kind,
         by=by,
-        subject=f"game:{place.app_id}",
+        subject=subject_of(place),
         at=wanted.at,
         query=wanted.query,
         columns=list(wanted.columns),
@@ -239,7 +251,8 @@ def _remember(
     audit.record(
         export.event,
         by=by,
-        target=place,
+        # The house is no object: there, it is remembered of the person.
+        target=place or by,
         at=at,
         filter=wanted.query,
         columns=list(wanted.columns),
