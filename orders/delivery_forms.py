@@ -7,9 +7,10 @@ from urllib.parse import urlencode
 from django import forms
 from django.utils.translation import gettext_lazy
 
-from orders.filters import OrderSearch
-from orders.forms import OrderSearchForm
+from orders.filters import Environment, OrderSearch, State
 from orders.models import Order, Verdict
+from orders.ranges import RangeForm
+from orders.search_fields import Choice, Exactly
 from permissions.forms import WordsField
 from permissions.models import MiniGame
 
@@ -18,34 +19,33 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class DeliverySearch:
+class DeliverySearch(OrderSearch):
     """What was asked of the delivery log: of which orders, and how they were answered last."""
 
-    orders: OrderSearch
-    verdict: str
+    verdict: str = ""
 
     def rows(self, game: MiniGame) -> "QuerySet[Order]":
         """Return a mini game's orders that fit, not yet ordered."""
-        found = self.orders.rows(game)
+        found = super().rows(game)
         if self.verdict:
             # By game too: that is what the index begins with.
             found = found.filter(delivery__game=game, delivery__last_verdict=self.verdict)
         return found
 
 
-class DeliverySearchForm(OrderSearchForm):
-    """What the delivery log is searched by: as the order record, and by the last answer."""
+class DeliverySearchForm(RangeForm):
+    """What the delivery log is searched by."""
 
-    verdict = forms.ChoiceField(
-        label=gettext_lazy("Last answer"),
-        required=False,
-        choices=[("", gettext_lazy("Any answer")), *Verdict.choices],
-        widget=forms.Select(attrs={"class": "input"}),
+    number = Exactly(gettext_lazy("Order number"), longest=64, kind="search")
+    state = Choice(
+        gettext_lazy("Delivery state"), gettext_lazy("Any delivery state"), State.choices
     )
+    verdict = Choice(gettext_lazy("Last answer"), gettext_lazy("Any answer"), Verdict.choices)
+    env = Choice(gettext_lazy("Environment"), gettext_lazy("Live and test"), Environment.choices)
 
-    def search(self) -> DeliverySearch:  # type: ignore[override]  # -- a search of its own, with the same `rows`
+    def search(self) -> DeliverySearch:
         """Return what was asked for."""
-        return DeliverySearch(super().search(), self.cleaned_data["verdict"])
+        return DeliverySearch(**self.cleaned_data)
 
     def query(self) -> str:
         """Return what was asked for, as a query string: what else it holds is left out."""

@@ -15,6 +15,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from orders.daily import LateOutcome
 from orders.delivery_forms import DeliverySearchForm
 from orders.models import (
     Delivery,
@@ -188,6 +189,8 @@ def settle(*, order: Order, reason: str, by: User, at: datetime) -> None:
     DeliveryAct.objects.create(
         delivery=work, kind=DeliveryAct.Kind.SETTLED, by=by, at=at, reason=reason
     )
+    # The day of an old order is computed no more, unless it is told to.
+    LateOutcome.objects.create(game=order.game, ordered_at=order.created_at)
     audit.record(
         Event.DELIVERY_SETTLED,
         by=by,

@@ -51,8 +51,8 @@ KINDS: Final = (
         ngettext_lazy(
             "%(shown)s order has attention flags", "%(shown)s orders have attention flags", "count"
         ),
-        ~Q(flags=""),
-        "",
+        ~Q(flags="") & Q(settled_at=None),
+        "&attention=open",
     ),
     Kind(
         "held",

@@ -55,8 +55,8 @@ def _found(request: ConsoleRequest, game: MiniGame, form: DeliverySearchForm) ->
             "older_url": page.older_url,
             "summary": _summary(count),
         },
-        "span": search.orders.span,
-        "last_shown": filters.last_shown(search.orders.span),
+        "span": search.span,
+        "last_shown": filters.last_shown(search.span),
         "zone": timezone.get_current_timezone_name(),
         "is_searched": bool(form.query()),
     }

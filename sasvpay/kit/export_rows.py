@@ -85,7 +85,7 @@ def _streaming() -> Iterator[Any]:
         yield cursor
 
 
-def _messages(copy: "Copy[Any]") -> Iterator[Any]:
+def _messages(copy: "Copy") -> Iterator[Any]:
     """Return what the server sends, a row each, at half the price of psycopg's own loop."""
     server = copy.connection.pgconn
     size, data = server.get_copy_data(0)

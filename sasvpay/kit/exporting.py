@@ -99,7 +99,7 @@ class Export:
         # Written down before the file is: a successor finds what to delete.
         Job.objects.filter(pk=job.pk).update(result_file=name)
         if job.result_file:
-            default_storage.delete(job.result_file.name)
+            default_storage.delete(str(job.result_file))
         with translation.override(job.params["language"]), tempfile.TemporaryFile() as file:
             rows = self.write(file, place, wanted, progress)
             result = {"rows": rows, "bytes": file.tell()}
@@ -216,7 +216,7 @@ def remove_expired(*, at: datetime) -> int:
     """Delete the files whose week is over, and say how many there were."""
     expired = Job.objects.filter(expires_at__lte=at).exclude(result_file="")
     for job in expired:
-        default_storage.delete(job.result_file.name)
+        default_storage.delete(str(job.result_file))
     return expired.filter(pk__in=[job.pk for job in expired]).update(result_file="")
 
 

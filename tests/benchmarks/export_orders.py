@@ -16,6 +16,7 @@ import tempfile
 import time
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "sasvpay.settings")
 import django
@@ -88,7 +89,7 @@ def ours(form):
     def export(path, game, rows, at):
         wanted = Wanted("period=12m", USUAL, form, at)
         with path.open("wb") as file:
-            assert ORDERS.write(file, game, wanted, Silent()) == rows
+            assert ORDERS.write(file, game, wanted, Silent()) == rows  # type: ignore[arg-type]  # -- it reports as a job's progress does
 
     return export
 
@@ -105,7 +106,7 @@ def facts(path, form):
     for name in book.sheet_names:
         for row in list(book.get_sheet_by_name(name).iter_rows())[1:]:
             rows += 1
-            total += round(row[place] * 100)
+            total += round(float(str(row[place])) * 100)
     return rows, total
 
 
@@ -150,7 +151,7 @@ def report(asked, folder):
         for game, rows in ((small, asked.rows // 10), (large, asked.rows)):
             path = folder / f"{rows}.{form}"
             say(form, json.dumps(peak(ways[form], path, game, rows, at)))
-    found = {name: [] for name in ways}
+    found: dict[str, list[Any]] = {name: [] for name in ways}
     for number in range(asked.rounds):
         for name in list(ways) if number % 2 == 0 else list(ways)[::-1]:
             found[name].append(measure(ways[name], folder / "out", large, asked.rows, at))

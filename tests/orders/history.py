@@ -46,7 +46,7 @@ class History:
         Delivery.objects.filter(pk=row.pk).update(status=DeliveryStatus.SENDING, attempts=16)
         is_good = self.random.random() < 0.6
         verdict = Verdict.DELIVERED if is_good else Verdict.TIMEOUT
-        delivery.note([Result(row.pk, 16, verdict, "", self.at)])
+        delivery.note([Result(row.pk, 16, 16, verdict, "", self.at)])
 
     def refund(self):
         """Refund any order, initiated at any time since it was paid."""

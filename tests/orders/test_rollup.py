@@ -38,7 +38,7 @@ def zone(settings):
 def _end(order, verdict, at):
     """Let the last attempt at an order end, as the dispatcher notes it."""
     Delivery.objects.filter(pk=order.pk).update(status=DeliveryStatus.SENDING, attempts=16)
-    delivery.note([Result(order.pk, 16, verdict, "", at)])
+    delivery.note([Result(order.pk, 16, 16, verdict, "", at)])
 
 
 def _days(game, **facts):
