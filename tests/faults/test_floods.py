@@ -156,7 +156,7 @@ def test_a_flood_of_junk_delays_no_purchase(console, full):
         sender.start()
     try:
         with Traffic(console, "R11", senders=2, pause=0.1) as traffic:
-            time.sleep(60 if full else 6)
+            time.sleep(60 if full else 4)
     finally:
         is_over.set()
         for sender in crowd:

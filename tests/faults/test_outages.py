@@ -56,7 +56,7 @@ def test_what_was_answered_outlives_processes_that_are_killed_at_any_moment(
 ):
     dice = random.Random(4)  # noqa: S311 -- moments, not secrets
     with Traffic(console, "R4", senders=8, pause=0) as traffic:
-        for _kill in range(300 if full else 6):
+        for _kill in range(300 if full else 4):
             time.sleep(dice.uniform(0.2, 1.5))
             for command in ("granian", "manage.py dispatch"):
                 console.kill(command)
