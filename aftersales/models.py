@@ -127,6 +127,26 @@ class RefundEvent(models.Model):
         return f"{self.refund_id}: {self.status}"
 
 
+class UsedRefundNumber(models.Model):
+    """The number of a refund that was purged, and how it ended: it makes no new refund, ever."""
+
+    game = models.ForeignKey(MiniGame, models.PROTECT, related_name="+", db_index=False)
+    env = models.CharField(max_length=1, choices=Env.choices)
+    number = models.CharField(max_length=64)
+    # Tells whether a replay says the same, without keeping what it said.
+    digest = models.CharField(max_length=64)
+    status = models.CharField(max_length=16, choices=RefundStatus.choices)
+    left_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["number", "game", "env"], name="aftersales_used_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.number
+
+
 class DailyRefunds(OfGame):
     """What a mini game refunded of what was initiated on one day of the console's zone."""
 

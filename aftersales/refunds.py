@@ -14,7 +14,8 @@ import structlog
 from django.db import DataError, IntegrityError, transaction
 from django.db.models import Exists, OuterRef
 
-from aftersales.models import Refund, RefundEvent, RefundFlag, RefundStatus
+from aftersales import used_numbers
+from aftersales.models import Refund, RefundEvent, RefundFlag, RefundStatus, UsedRefundNumber
 from orders import envelope, refunding
 from orders.intake import Authentic, Outcome, Purchase
 from orders.models import Env, Order
@@ -22,12 +23,6 @@ from orders.models import Env, Order
 log = structlog.get_logger(__name__)
 
 ATTACHED_AT_ONCE: Final = 500
-# What makes a repeated number another refund, with the names of the protocol (decision 27).
-_COMPARED: Final = {
-    "order_number": "OutTradeNo",
-    "open_id": "OpenId",
-    "amount_cents": "RefundAmount",
-}
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -127,6 +122,9 @@ def _attach(key: refunding.Key, at: datetime) -> None:
 
 
 def _store(report: Report, order: Order | None, at: datetime) -> Outcome:
+    purged = used_numbers.find(report.key)
+    if purged is not None:
+        return _compare(report, purged, at)
     told = msgspec.structs.asdict(report)
     identity = {name: told.pop(name) for name in ("game_id", "env", "number")}
     told |= {"is_test": report.env == Env.TEST, "created_at": at, "changed_at": at}
@@ -144,9 +142,20 @@ def _store(report: Report, order: Order | None, at: datetime) -> Outcome:
     return Outcome.STORED if is_news else Outcome.EQUAL
 
 
+def _compare(report: Report, purged: UsedRefundNumber, at: datetime) -> Outcome:
+    is_old = report.status in (purged.status, RefundStatus.PROCESSING)
+    if is_old and purged.digest == used_numbers.digest_of(report):
+        return Outcome.EQUAL
+    # Only that something differs is known of a purged one.
+    _keep_conflict(report, [], at)
+    return Outcome.CONFLICT
+
+
 def _differences(report: Report, refund: Refund) -> list[str]:
     differs = [
-        path for name, path in _COMPARED.items() if getattr(report, name) != getattr(refund, name)
+        path
+        for name, path in used_numbers.COMPARED.items()
+        if getattr(report, name) != getattr(refund, name)
     ]
     # A late `processing` is no news; a second end is one end too many.
     is_old = report.status in (refund.status, RefundStatus.PROCESSING)

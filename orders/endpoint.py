@@ -23,7 +23,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from orders import callback_docs, envelope
+from orders import callback_docs, envelope, refusals
 from orders.envelope import Envelope, EnvelopeError
 from orders.intake import Authentic, Outcome
 from permissions import callback_keys
@@ -170,6 +170,7 @@ def _refuse(problem: Exception, context: Any) -> Response:
         refusal = EnvelopeError("42901", 429, "Too many refused callbacks from this address.")
     else:
         log.info("callback_refused", code=refusal.code, why=refusal.message)
+    refusals.count(refusal.code, writes=not is_our_fault)
     answer = _answer(request, refusal.status, refusal.code, refusal.message)
     if wait is not None:
         answer["Retry-After"] = str(wait)

@@ -15,7 +15,7 @@ import msgspec
 import structlog
 from django.db import DataError, IntegrityError, connection, transaction
 
-from orders import envelope, intake_sql
+from orders import envelope, intake_sql, used_numbers
 
 log = structlog.get_logger(__name__)
 
@@ -156,6 +156,9 @@ def _compare(purchase: Purchase, stored: Mapping[str, Any] | None) -> Outcome:
     if stored is None:
         log.error("purchase_of_no_game", number=purchase.number)
         return Outcome.FAILED
+    if stored["id"] is None:
+        is_equal = stored["digest"] == used_numbers.digest_of(purchase)
+        return Outcome.EQUAL if is_equal else Outcome.CONFLICT
     if _differences(purchase, stored):
         return Outcome.CONFLICT
     return Outcome.AWAITED if stored["awaited"] else Outcome.EQUAL
@@ -163,6 +166,8 @@ def _compare(purchase: Purchase, stored: Mapping[str, Any] | None) -> Outcome:
 
 def _differences(purchase: Purchase, stored: Mapping[str, Any]) -> list[str]:
     """Return what makes a repeated number another order, by the names of the protocol."""
+    if stored["id"] is None:
+        return []  # Only that something differs is known of a purged one.
     return [
         path
         for name, path in intake_sql.COMPARED.items()

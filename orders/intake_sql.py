@@ -88,7 +88,8 @@ left join items_item item on item.game_id = i.game_id and item.item_id = i.produ
     and item.deleted_at is null
 left join items_itemversion live on live.item_id = item.id and live.status = 'released'
 left join orders_deliveryconfig config on config.game_id = i.game_id
-where true
+where not exists (select 1 from orders_usednumber used where used.game_id = i.game_id
+    and used.env = i.env and used.number = i.number)
 order by i.game_id, i.env, i.number
 on conflict (game_id, env, number) do nothing
 returning {", ".join(_STORED)}, {_AWAITED.format(order="orders_order")} as awaited
@@ -116,18 +117,24 @@ def insert(orders: Sequence[Row], at: datetime) -> dict[Key, bool]:
 
 
 def read_back(keys: Sequence[Key]) -> dict[Key, dict[str, Any]]:
-    """Return of stored orders the id, what is compared, and whether they are awaited."""
+    """Return of stored orders the id, what is compared, and whether they are awaited.
+
+    Of a purged one the id is None, and all that is left to compare is its digest.
+    """
     names = ("id", *COMPARED)
     awaited = _AWAITED.format(order="o")
     with _cursor() as cursor:
         cursor.execute(
-            f"select o.game_id, o.env, o.number, {', '.join(f'o.{name}' for name in names)}, {awaited}"  # noqa: S608 -- our own names, no values
-            f" from {_rows(KEY)} join orders_order o"
-            " on o.game_id = i.game_id and o.env = i.env and o.number = i.number",
+            f"select i.game_id, i.env, i.number, {', '.join(f'o.{name}' for name in names)}, used.digest, {awaited}"  # noqa: S608 -- our own names, no values
+            f" from {_rows(KEY)} left join orders_order o"
+            " on o.game_id = i.game_id and o.env = i.env and o.number = i.number"
+            " left join orders_usednumber used"
+            " on used.game_id = i.game_id and used.env = i.env and used.number = i.number"
+            " where o.id is not null or used.id is not null",
             _parameters(keys),
         )
         return {
-            (game_id, env, number): dict(zip((*names, "awaited"), stored, strict=True))
+            (game_id, env, number): dict(zip((*names, "digest", "awaited"), stored, strict=True))
             for game_id, env, number, *stored in cursor.fetchall()
         }
 
@@ -182,7 +189,7 @@ def _parameters(rows: Sequence[Row]) -> list[Any]:
 
 def _array(column: Row) -> list[Any]:
     # psycopg sends small numbers as a smaller type, and a plan is kept for each mixture of types.
-    return [Int8(value) for value in column] if isinstance(column[0], int) else list(column)
+    return [Int8(value) if isinstance(value, int) else value for value in column]
 
 
 def _moment(at: datetime) -> Any:

@@ -8,7 +8,12 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from items.models import ItemVersion
-from orders.callback_models import AwaitedOrder, ConflictingCallback
+from orders.callback_models import (
+    AwaitedOrder,
+    ConflictingCallback,
+    RefusedCallback,
+    UsedNumber,
+)
 from orders.choices import DeliveryStatus, Env, Flag, OrderSource, RefundState, Verdict
 from orders.daily import DailySales, LateOutcome, PayingPlayer, Rollup
 from orders.delivery_models import DeliveryAct, Receiver
@@ -34,9 +39,11 @@ __all__ = [
     "PayingPlayer",
     "Receiver",
     "RefundState",
+    "RefusedCallback",
     "Rollup",
     "Settlement",
     "TestPush",
+    "UsedNumber",
     "Verdict",
 ]
 
@@ -270,6 +277,10 @@ class DeliveryAttempt(models.Model):
             models.UniqueConstraint(
                 fields=["delivery", "number"], name="orders_attempt_number_once"
             ),
+        ]
+        indexes: ClassVar = [
+            # What the metrics count of the last hour, out of a year's.
+            models.Index(fields=["started_at", "verdict"], name="orders_attempts_by_time"),
         ]
 
     def __str__(self) -> str:

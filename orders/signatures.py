@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 
 from orders import credentials, signature_guesses
 from orders.envelope import PURCHASE_EVENT, EnvelopeError, parse_object, sign
-from orders.models import Order
+from orders.models import Order, UsedNumber
 from permissions.models import MiniGame, User
 from sasvpay.kit import audit, crypto
 from sasvpay.kit.audit import Event
@@ -115,7 +115,9 @@ def _object(text: str) -> dict[str, Any]:
 def _refuse_stored(game: MiniGame, payload: str) -> None:
     """Refuse whatever names an order of the game, wherever it stands and however it is written."""
     numbers = {text for text in _values(parse_object(payload)) if _NUMBER.fullmatch(text)}
-    if Order.objects.filter(game=game, number__in=numbers).exists():
+    if any(
+        kind.objects.filter(game=game, number__in=numbers).exists() for kind in (Order, UsedNumber)
+    ):
         raise SignatureRefusedError(
             _(
                 "This names an order that is stored, and the helper signs none of those. Use a test "

@@ -12,10 +12,12 @@ from kombu.exceptions import OperationalError
 
 from orders import delivery
 from sasvpay.celery import app
-from sasvpay.kit import heartbeat
+from sasvpay.kit import heartbeat, mail
 
 # A delivery that is due for longer than this means that nobody delivers.
 MAX_LAG: Final = timedelta(seconds=120)
+# Longer than the second attempt takes: by then the mail server is away, not slow.
+MAX_MAIL_LAG: Final = timedelta(minutes=15)
 
 log = structlog.get_logger(__name__)
 
@@ -57,6 +59,15 @@ def _worker(at: datetime) -> str:
     return "" if heartbeat.is_alive("worker", at=at) else "no task ran within a minute"
 
 
+def _scheduler(at: datetime) -> str:
+    return "" if heartbeat.is_alive("scheduler", at=at) else "not seen within a minute"
+
+
+def _mail(at: datetime) -> str:
+    lag = mail.lag(at=at)
+    return "" if lag <= MAX_MAIL_LAG else f"oldest letter waits for {lag.total_seconds():.0f} s"
+
+
 def _dispatcher(at: datetime) -> str:
     if not heartbeat.is_alive("dispatcher", at=at):
         return "not seen within a minute"
@@ -69,5 +80,7 @@ _CHECKS: Final[dict[str, Callable[[datetime], str]]] = {
     "migrations": _migrations,
     "broker": _broker,
     "worker": _worker,
+    "scheduler": _scheduler,
     "dispatcher": _dispatcher,
+    "mail": _mail,
 }

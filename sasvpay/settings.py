@@ -172,6 +172,24 @@ DELIVERY_RETRY_SECONDS: list[int] = _read(
 # How fast what waited for a paused URL goes out once it answers again, for each URL.
 DELIVERY_DRAIN_A_SECOND = env.float("DELIVERY_DRAIN_A_SECOND", default=5.0)
 
+# --- Operation --------------------------------------------------------------------------------
+
+# Shorter than what pages show, and a record would be gone while it is looked for.
+SHORTEST_RETENTION = 13
+RETENTION_MONTHS = _read(
+    "RETENTION_MONTHS",
+    lambda: env.int("RETENTION_MONTHS", default=SHORTEST_RETENTION),
+    must="a number of months from 13 to 120",
+    fits=range(SHORTEST_RETENTION, 121).__contains__,
+)
+# What a scraper shows as its bearer token; without it there is no /metrics.
+METRICS_TOKEN: str = _read(
+    "METRICS_TOKEN",
+    lambda: env.str("METRICS_TOKEN", default=""),
+    must="empty, or at least 16 characters",
+    fits=lambda token: not token or len(token) >= 16,  # noqa: PLR2004 -- said beside it
+)
+
 # --- Wiring: who receives what, by name -------------------------------------------------------
 
 # For each event a class that parses and stores (orders.endpoint.Receiver), then functions that are
@@ -518,7 +536,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = PRODUCTION
 CSRF_TRUSTED_ORIGINS = [SITE_URL]
 SECURE_SSL_REDIRECT = PRODUCTION
 # Probes come from inside, where there is no TLS.
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60 if PRODUCTION else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = PRODUCTION
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None

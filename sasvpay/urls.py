@@ -9,6 +9,7 @@ from permissions.access import public, signed_in
 from sasvpay import exports, views
 
 PROBE = "a probe has no account, and learns nothing but health"
+SCRAPER = "a scraper has no account; it shows METRICS_TOKEN, without which there is no such page"
 API = "the protocol is no secret, and a partner's engineers read it"
 
 # allauth answers with it when somebody tried too often.
@@ -23,6 +24,7 @@ urlpatterns = [
         name="home",
     ),
     path("healthz", public(PROBE)(views.alive), name="alive"),
+    path("metrics", public(SCRAPER)(views.metrics_text), name="metrics"),
     path("readyz", public(PROBE)(views.ready), name="ready"),
     path(
         "language", public("the sign-in page has two languages")(set_language), name="set_language"

@@ -2,11 +2,13 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.core.paginator import Paginator
 from django.db.models import Exists, OuterRef, Q
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.crypto import constant_time_compare
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
@@ -17,7 +19,7 @@ from permissions.access import ConsoleRequest, requires, visible_games
 from permissions.enablement import State
 from permissions.matrix import Capability
 from permissions.models import MiniGame, Team
-from sasvpay import attention, changes, dashboard, health, waiting
+from sasvpay import attention, changes, dashboard, health, metrics, waiting
 from sasvpay.kit import listing
 from sasvpay.kit.listing import ListingError
 from sasvpay.readiness import readiness
@@ -39,6 +41,17 @@ def ready(request: HttpRequest) -> HttpResponse:
     return JsonResponse(
         {"status": "ok" if is_ready else "unready", **report}, status=200 if is_ready else 503
     )
+
+
+@require_safe
+def metrics_text(request: HttpRequest) -> HttpResponse:
+    """Answer the metrics to whoever shows METRICS_TOKEN; without that setting there are none."""
+    if not settings.METRICS_TOKEN:
+        raise Http404
+    shown = request.headers.get("Authorization", "")
+    if not constant_time_compare(shown, f"Bearer {settings.METRICS_TOKEN}"):
+        return HttpResponse(status=401, headers={"WWW-Authenticate": "Bearer"})
+    return HttpResponse(metrics.text(at=timezone.now()), content_type=metrics.CONTENT_TYPE)
 
 
 def home(request: ConsoleRequest) -> HttpResponse:

@@ -50,6 +50,8 @@ def test_development_needs_no_settings(monkeypatch, tmp_path):
         ({"DATABASE_URL": "nonsense"}, "DATABASE_URL must be given as postgres://"),
         ({"DATABASE_URL": "mysql://a@b/c"}, "DATABASE_URL must be given as postgres://"),
         ({"REDIS_URL": "http://redis"}, "REDIS_URL must be empty, or such as redis://"),
+        ({"RETENTION_MONTHS": "12"}, "RETENTION_MONTHS must be a number of months from 13 to 120"),
+        ({"METRICS_TOKEN": "short"}, "METRICS_TOKEN must be empty, or at least 16 characters"),
         ({"EMAIL_URL": "nonsense"}, "EMAIL_URL must be a mail server"),
         ({"DATA_DIR": "/proc/console"}, "DATA_DIR must be a folder in which this user may write"),
     ],

@@ -75,6 +75,7 @@ class Event(models.TextChoices):
     EXEMPTION_REJECTED = "exemption_rejected", _("Approval exemption rejected")
     EXEMPTION_REVOKED = "exemption_revoked", _("Approval exemption revoked")
     ORDERS_EXPORTED = "orders_exported", _("Orders exported")
+    RECORDS_PURGED = "records_purged", _("Old records purged")
     REFUNDS_EXPORTED = "refunds_exported", _("Refunds exported")
 
 

@@ -6,26 +6,48 @@ from typing import Any
 
 import structlog
 
-# A value under such a name, or the hex of a key or signature anywhere, does not reach a log.
+# A value under such a name, or what looks like a secret anywhere, does not reach a log: the hex of
+# a key or signature, a private key, a master key, a second factor's seed, a bearer token, the
+# password of an address, the end of a link that opens an invitation or sets a password.
 _SECRET_NAMES = re.compile(
     r"(?i)secret|password|token|_key$|^key$|authorization|cookie|sig$|signature"
 )
 _SECRET_VALUES = re.compile(
-    r"\b[0-9a-f]{64}\b|-----BEGIN [^-]*PRIVATE KEY-----[\s\S]*?-----END [^-]*-----"
+    r"\b[0-9a-f]{64}\b"
+    r"|-----BEGIN [^-]*PRIVATE KEY-----[\s\S]*?-----END [^-]*-----"
+    r"|(?<![\w-])[\w-]{43}="
+    r"|\b[A-Z2-7]{32}\b"
+    r"|(?<=Bearer )\S+"
+    r"|(?<=://)[^/\s@]*:[^/\s@]+(?=@)"
+    r"|(?<=/invitations/)[^/\s?]+"
+    r"|(?<=/password/reset/)[0-9A-Za-z]+-[^/\s?]+"
 )
 _CUT = "[redacted]"
+# Its own, taken out before the line is written.
+_OF_STRUCTLOG = frozenset({"_record", "_from_structlog"})
 
 
 def redact(
     logger: Any, method: str, event: structlog.typing.EventDict
 ) -> structlog.typing.EventDict:
     """Cut secrets out of one log event, by the names and by the look of its values."""
-    for name, value in event.items():
-        if _SECRET_NAMES.search(name):
-            event[name] = _CUT
-        elif isinstance(value, str):
-            event[name] = _SECRET_VALUES.sub(_CUT, value)
-    return event
+    return {name: _redacted(name, value) for name, value in event.items()}
+
+
+def _redacted(name: str, value: Any) -> Any:
+    if name in _OF_STRUCTLOG:
+        return value
+    if _SECRET_NAMES.search(name):
+        return _CUT
+    match value:
+        case dict():
+            return {str(key): _redacted(str(key), each) for key, each in value.items()}
+        case list() | tuple() | set():
+            return [_redacted("", each) for each in value]
+        case None | bool() | int() | float():
+            return value
+    # Whatever else it is becomes text in the line; a secret in its text goes here.
+    return _SECRET_VALUES.sub(_CUT, str(value))
 
 
 def configure(options: dict[str, Any]) -> None:

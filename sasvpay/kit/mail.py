@@ -90,6 +90,13 @@ def deliver_due(at: datetime, limit: int = 50) -> int:
     return accepted
 
 
+def lag(*, at: datetime) -> timedelta:
+    """Return the age of the oldest letter that waits."""
+    waiting = Mail.objects.filter(UNSENT, created_at__lt=at).order_by("created_at")
+    oldest = waiting.values_list("created_at", flat=True).first()
+    return at - oldest if oldest else timedelta(0)
+
+
 def _deliver(pk: int, at: datetime) -> bool:
     lease = at + LEASE
     claimed = Mail.objects.filter(UNSENT, _free(at), pk=pk, due_at__lte=at).update(

@@ -1,6 +1,10 @@
 """Celery's part of the kit: run one job of any kind, send the mail, show that the worker works."""
 
+from typing import Any
+
 from celery import shared_task
+from celery.signals import after_task_publish
+from django.db import close_old_connections, connection
 from django.utils import timezone
 
 from sasvpay.kit import exporting, heartbeat, jobs, mail
@@ -35,3 +39,12 @@ def deliver_mail() -> None:
 def beat() -> None:
     """Show that tasks are run: a worker that lost its broker does not beat."""
     heartbeat.beat("worker", at=timezone.now())
+
+
+@after_task_publish.connect(sender=beat.name)
+def note_scheduler(**_facts: Any) -> None:
+    """Show that the scheduler is at work: nobody else sends that task, and it went out."""
+    if not connection.in_atomic_block:
+        # Nothing else replaces a connection that broke: this process answers no requests.
+        close_old_connections()
+    heartbeat.beat("scheduler", at=timezone.now())

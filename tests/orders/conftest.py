@@ -3,6 +3,7 @@
 import pytest
 from django.test import Client
 
+from orders import refusals
 from permissions import callback_keys
 from sasvpay.kit import ratelimit
 from tests.factories import CallbackKeyFactory
@@ -12,6 +13,7 @@ from tests.factories import CallbackKeyFactory
 def _fresh_process():
     callback_keys.forget_all()
     ratelimit.forget_all()
+    refusals.forget_all()
 
 
 @pytest.fixture
