@@ -1,6 +1,5 @@
 """The callback when something is wrong with us, under floods, at once, and with whatever arrives."""
 
-import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -9,15 +8,11 @@ import pytest
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from hypothesis import HealthCheck, given
-from hypothesis import settings as hypothesis_settings
-from hypothesis import strategies as st
 
 from orders import endpoint, envelope, refunding
 from orders.intake import Outcome, Purchases
 from orders.models import Delivery, Order
-from tests.aftersales.reports import REFUND, refund, signed_refund
-from tests.orders.callbacks import GOODS, assert_answer, post, purchase, signed
+from tests.orders.callbacks import assert_answer, post, purchase, signed
 
 
 class _Failing:
@@ -157,7 +152,7 @@ def test_junk_above_the_limit_costs_no_statement(client, paying, limit):
     assert len(queries) == 0
 
 
-# --- Statements, races, whatever may arrive ----------------------------------------------------
+# --- Statements, races ------------------------------------------------------------------------
 
 
 @pytest.mark.django_db(transaction=True)
@@ -194,44 +189,3 @@ def test_twenty_at_once_are_one_order_and_twenty_successes(paying):
     for response in answers:
         assert_answer(response, 200, "0")
     assert Order.objects.count() == Delivery.objects.count() == 1
-
-
-def _with_byte(at, byte):
-    body = signed()
-    return body[:at] + bytes([byte]) + body[at + 1 :]
-
-
-ANY = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
-    max_leaves=5,
-)  # fmt: skip
-OUTER = st.sampled_from(["EventType", "Event", "PayModel", "Payload", "PayEventSig"])
-INNER = st.sampled_from(["OpenId", "Env", "OutTradeNo", "GoodsInfo", *GOODS])
-BODIES = st.one_of(
-    st.binary(max_size=200),
-    ANY.map(lambda value: json.dumps(value).encode()),
-    st.builds(lambda name, value: signed(**{name: value}), OUTER, ANY),
-    st.builds(lambda name, value: signed(purchase(**{name: value})), INNER, ANY),
-    st.builds(
-        lambda name, value: signed_refund(refund(**{name: value})), st.sampled_from([*REFUND]), ANY
-    ),
-    st.builds(signed, st.text(max_size=50)),
-    st.builds(_with_byte, st.integers(0, len(signed()) - 1), st.integers(0, 255)),
-)
-
-
-@given(body=BODIES)
-@hypothesis_settings(
-    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-def test_whatever_arrives_is_answered_with_the_envelope(client, paying, monkeypatch, body):
-    monkeypatch.setattr(endpoint, "REFUSALS_A_MINUTE", 10**9)
-    before = Order.objects.count()
-
-    response = post(client, paying, body)
-
-    answer = response.json()
-    assert_answer(response, response.status_code, answer["returnCode"])
-    assert response.status_code < 500
-    assert Order.objects.count() - before == 0 or response.status_code == 200

@@ -1,46 +1,13 @@
 """What nobody may lose: purchases over HTTP, through the processes that `serve` starts."""
 
-import json
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
-from urllib.request import Request, urlopen
 
 import psycopg
 import pytest
 
-from orders import envelope
-
-EVENT = "minigame_game_pay_goods_deliver_notify"
-
-
-def _purchase(demo, number):
-    item = demo["items"][0]
-    payload = json.dumps(
-        {
-            "OpenId": "o_player", "Env": "0", "OutTradeNo": number,
-            "GoodsInfo": {
-                "ProductId": item["id"], "Quantity": 1, "ZoneId": "1",
-                "OrigPrice": item["price_cents"], "ActualPrice": item["price_cents"],
-                "Attach": "中文 a=1&b=2", "OrderSource": 1,
-            },
-        },
-        ensure_ascii=False,
-    )  # fmt: skip
-    return envelope.build(
-        event=EVENT, pay_model="wallet", payload=payload, secret=demo["callback_key"]
-    )
-
-
-def _send(url, body):
-    asked = Request(url, body, {"Content-Type": "application/json"})
-    with urlopen(asked, timeout=60) as answer:
-        return answer.status, json.loads(answer.read())["returnCode"]
-
-
-def _numbers_at_receiver(console, prefix):
-    _status, found = console.get(f"/numbers?prefix={prefix}", base=console.receiver_url)
-    return {row["number"]: row["hits"] for row in json.loads(found)["numbers"]}
+from tests.processes.purchases import numbers_at_receiver, purchase, send
 
 
 def test_two_thousand_purchases_are_stored_once_and_delivered(console):
@@ -72,14 +39,14 @@ def test_nothing_is_lost_when_worker_dispatcher_and_web_are_killed_on_the_way(co
 @pytest.mark.postgresql
 def test_a_thousand_copies_at_once_make_one_order_and_a_thousand_successes(console):
     demo = console.demo()
-    body = _purchase(demo, "COPIES-1")
+    body = purchase(demo, "COPIES-1")
 
     with ThreadPoolExecutor(max_workers=200) as crowd:
-        answers = list(crowd.map(lambda _n: _send(demo["callback_url"], body), range(1000)))
+        answers = list(crowd.map(lambda _n: send(demo["callback_url"], body), range(1000)))
 
     assert answers == [(200, "0")] * 1000
     console.wait_until(
-        lambda: _numbers_at_receiver(console, "COPIES-") == {"COPIES-1": 1},
+        lambda: numbers_at_receiver(console, "COPIES-") == {"COPIES-1": 1},
         "the order was not delivered exactly once",
     )
 
@@ -123,12 +90,12 @@ def test_twenty_dispatchers_never_push_one_order_at_the_same_time(console):
         with ThreadPoolExecutor(max_workers=16) as crowd:
             answers = list(
                 crowd.map(
-                    lambda n: _send(demo["callback_url"], _purchase(demo, f"TWENTY-{n}")),
+                    lambda n: send(demo["callback_url"], purchase(demo, f"TWENTY-{n}")),
                     range(400),
                 )
             )
         console.wait_until(
-            lambda: len(_numbers_at_receiver(console, "TWENTY-")) == 400,
+            lambda: len(numbers_at_receiver(console, "TWENTY-")) == 400,
             "not every order was delivered",
             seconds=90,
         )
@@ -139,4 +106,4 @@ def test_twenty_dispatchers_never_push_one_order_at_the_same_time(console):
             other.communicate(timeout=30)
 
     assert answers == [(200, "0")] * 400
-    assert set(_numbers_at_receiver(console, "TWENTY-").values()) == {1}
+    assert set(numbers_at_receiver(console, "TWENTY-").values()) == {1}
