@@ -36,7 +36,9 @@ def _one_who_may(world, name):
     """Return a browser of somebody who may do it."""
     if name not in GUARDED:
         return as_(world.people["team_admin"])
-    wanted = GUARDED[name].access.capability
+    access = GUARDED[name].access
+    assert access is not None
+    wanted = access.capability
     return as_(world.people[next(role for role in Role.values if wanted in DEFAULTS[Role(role)])])
 
 

@@ -6,6 +6,7 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import redis
@@ -19,7 +20,7 @@ class Redis:
     def __init__(self):
         self.port = free_ports()
         self.url = f"redis://127.0.0.1:{self.port}/0"
-        self.serving = None
+        self.serving: Any = None
 
     def start(self):
         self.serving = subprocess.Popen(
@@ -48,7 +49,7 @@ class PostgreSQL:
         self.port = free_ports()
         self.url = f"postgres://postgres@127.0.0.1:{self.port}/postgres"
         programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-        self.programs = programs[-1] if programs else Path(shutil.which("initdb")).parent
+        self.programs = programs[-1] if programs else Path(str(shutil.which("initdb"))).parent
         if os.getuid() == 0:
             shutil.chown(self.folder, "postgres")
         self._run("initdb", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
@@ -78,7 +79,9 @@ class PostgreSQL:
     def one(self, question):
         """Return the one figure that a statement asks for."""
         with psycopg.connect(self.url) as asking:
-            return asking.execute(question).fetchone()[0]
+            row = asking.execute(question).fetchone()
+        assert row is not None
+        return row[0]
 
 
 def _wait_until(is_so, seconds=20):

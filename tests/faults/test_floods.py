@@ -62,7 +62,7 @@ class WrongOnce:
     """A developer's server: each order meets the fault that its number names, and then OK."""
 
     def __init__(self):
-        self.told = Counter()
+        self.told: Counter[str] = Counter()
 
     async def __call__(self, reader, writer):
         try:
@@ -144,7 +144,8 @@ def test_receivers_that_do_everything_wrong_are_cut_retried_and_cost_no_memory(
 
 
 def test_a_flood_of_junk_delays_no_purchase(console, full):
-    demo, is_over, codes = console.demo(), threading.Event(), Counter()
+    demo, is_over = console.demo(), threading.Event()
+    codes: Counter[str] = Counter()
 
     def flood():
         while not is_over.is_set():
