@@ -139,7 +139,8 @@ class Entry:
             role=role,
             team_id=self.target.audit_team_id,
             game=self.target.audit_game,
-            object_type=type(self.target).__name__,
+            # Not its type: a request's user is a proxy of one.
+            object_type=self.target.__class__.__name__,
             object_id=str(self.target.pk),
             object_label=str(self.target)[:200],
             facts=dict(self.facts),
