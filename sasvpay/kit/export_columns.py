@@ -14,7 +14,7 @@ from typing import Any, Final
 from django.conf import settings
 from django.db import models
 from django.db.models import Case, Expression, F, Func, Value, When
-from django.db.models.functions import Replace
+from django.db.models.functions import Cast, Replace
 from django.utils import timezone
 from django.utils.functional import Promise
 
@@ -101,7 +101,7 @@ def label(field: str, choices: Sequence[tuple[Any, Any]]) -> Expression:
     """
     return Case(
         *(When(**{field: code}, then=Value(str(text))) for code, text in choices),
-        default=F(field),
+        default=Cast(field, models.TextField()),
         output_field=models.TextField(),
     )
 
