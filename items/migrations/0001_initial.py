@@ -51,22 +51,6 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
-            name='ImportRow',
-            fields=[
-                ('pk', models.CompositePrimaryKey('batch_id', 'row', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('row', models.PositiveIntegerField()),
-                ('kind', models.CharField(choices=[('new', 'New'), ('changed', 'Changed'), ('unchanged', 'Unchanged'), ('wrong', 'Wrong')], max_length=9)),
-                ('item_id', models.CharField(max_length=64)),
-                ('name', models.CharField(max_length=64)),
-                ('price_cents', models.BigIntegerField(null=True)),
-                ('image', models.CharField(max_length=100)),
-                ('thumbnail', models.CharField(max_length=100)),
-                ('image_digest', models.CharField(max_length=64)),
-                ('revision', models.PositiveIntegerField(default=0)),
-                ('content', models.JSONField(null=True)),
-            ],
-        ),
-        migrations.CreateModel(
             name='Item',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),

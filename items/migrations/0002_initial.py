@@ -57,10 +57,22 @@ class Migration(migrations.Migration):
             name='uploaded_by',
             field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
         ),
-        migrations.AddField(
-            model_name='importrow',
-            name='batch',
-            field=models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='rows', to='items.importbatch'),
+        migrations.CreateModel(
+            name='ImportRow',
+            fields=[
+                ('pk', models.CompositePrimaryKey('batch_id', 'row', blank=True, editable=False, primary_key=True, serialize=False)),
+                ('batch', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='rows', to='items.importbatch')),
+                ('row', models.PositiveIntegerField()),
+                ('kind', models.CharField(choices=[('new', 'New'), ('changed', 'Changed'), ('unchanged', 'Unchanged'), ('wrong', 'Wrong')], max_length=9)),
+                ('item_id', models.CharField(max_length=64)),
+                ('name', models.CharField(max_length=64)),
+                ('price_cents', models.BigIntegerField(null=True)),
+                ('image', models.CharField(max_length=100)),
+                ('thumbnail', models.CharField(max_length=100)),
+                ('image_digest', models.CharField(max_length=64)),
+                ('revision', models.PositiveIntegerField(default=0)),
+                ('content', models.JSONField(null=True)),
+            ],
         ),
         migrations.AddField(
             model_name='item',
