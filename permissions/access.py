@@ -170,6 +170,9 @@ def _guarded(capability: Capability) -> Callable[[View], View]:
 
 def _place(kwargs: dict[str, Any]) -> MiniGame | Team | None:
     """Take the id out of the URL's arguments and put the object there."""
+    if any("\x00" in str(value) for value in kwargs.values()):
+        # PostgreSQL takes no such text: it names nothing.
+        raise Http404
     if "app_id" in kwargs:
         game = MiniGame.objects.select_related("team").filter(app_id=kwargs.pop("app_id")).first()
         if game is None:

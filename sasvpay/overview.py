@@ -87,7 +87,7 @@ def _place(request: HttpRequest, user: User) -> tuple[MiniGame | None, Team | No
     asked = request.resolver_match.kwargs if request.resolver_match else {}
     games = visible_games(user)
     game = None
-    if "app_id" in asked:
+    if "\x00" not in asked.get("app_id", "\x00"):
         game = games.filter(app_id=asked["app_id"]).first()
     if game is not None:
         request.session["app_id"] = game.app_id
