@@ -17,7 +17,7 @@ def test_serve_starts_everything_and_stops_it_within_ten_seconds(unstarted_conso
     assert status == 200
     assert "Sign in" in page
     assert set(readiness) == {
-        "status", "database", "migrations", "broker", "worker", "dispatcher",
+        "status", "database", "migrations", "broker", "worker", "scheduler", "dispatcher", "mail",
     }  # fmt: skip
     assert set(readiness.values()) == {"ok"}
     assert len(running) >= 6
