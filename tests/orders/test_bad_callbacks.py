@@ -216,10 +216,15 @@ def test_the_table_is_as_long_as_was_promised():
     assert len(set(chain.from_iterable(bodies for _code, _start, bodies in TABLE.values()))) >= 350
 
 
+def _stored():
+    """Return all rows but the count of refusals."""
+    return {name: rows for name, rows in snapshot().items() if name != "orders.RefusedCallback"}
+
+
 @pytest.mark.parametrize("wrong", TABLE)
 def test_a_bad_callback_is_told_what_is_wrong_and_leaves_nothing(client, paying, wrong):
     code, start, bodies = TABLE[wrong]
-    before = snapshot()
+    before = _stored()
 
     for body in bodies:
         message = assert_answer(
@@ -228,7 +233,7 @@ def test_a_bad_callback_is_told_what_is_wrong_and_leaves_nothing(client, paying,
         assert message.startswith(start)
         assert "T1" not in message
 
-    assert snapshot() == before
+    assert _stored() == before
 
 
 @pytest.mark.parametrize(
