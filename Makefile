@@ -45,15 +45,16 @@ lock: $(VENV)/test
 		--no-annotate --no-emit-index-url --no-emit-find-links --extra test -c requirements.lock \
 		pyproject.toml -o requirements-dev.lock
 
-# Installed again when the lock changed. The test lock holds all of the run lock.
+# Installed again when the lock changed. The test lock holds all of the run lock. A lock is complete:
+# with --no-deps pip resolves nothing, and no release newer than the lock can come between.
 $(VENV)/run: requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; say which: make run PYTHON=python3.12")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing what requirements.lock names (once) ..."
-	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
 	@touch $@
 
 $(VENV)/test: requirements-dev.lock $(VENV)/run
 	@echo "Installing what requirements-dev.lock names (once) ..."
-	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --no-deps -r requirements-dev.lock
 	@touch $@
