@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 from django.core.checks import Error
 from django.http import HttpResponse
-from django.test import override_settings
+from django.test import Client, override_settings
 from django.urls import clear_url_caches, path, reverse
 
 from permissions.access import public
@@ -17,26 +17,26 @@ from permissions.checks import check_routes
 from permissions.matrix import DEFAULTS, HouseRole, Role, TeamRole
 from permissions.routes import _walk, all_routes
 from tests.architecture.asks import ASKS
-from tests.architecture.world import PEOPLE, World, snapshot
+from tests.architecture.world import PEOPLE, World, snapshot, taken_back
 from tests.permissions.pages import confirm
 
 GUARDED = {route.name: route for route in all_routes() if route.access and route.access.capability}
-CASES = [
-    (name, method, person) for name in GUARDED for method in ("GET", "POST") for person in PEOPLE
-]
 
 
-def _send(client, world, ask, route_name, method, person):
-    user = world.people[person]
+def _browser(user):
+    client = Client()
     if user is not None:
         client.force_login(user)
         confirm(client, user)
+    return client
+
+
+def _send(browser, ask, route_name, method):
     url = reverse(route_name, kwargs=ask.kwargs)
-    before = snapshot()
-    response = client.get(url) if method == "GET" else client.post(url, ask.body or {})
+    response = browser.get(url) if method == "GET" else browser.post(url, ask.body or {})
     # What is a file is closed once it was read.
     b"".join(response)
-    return response, before, snapshot()
+    return response
 
 
 def _is_allowed(route, ask, person):
@@ -47,13 +47,24 @@ def _is_allowed(route, ask, person):
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize(("name", "method", "person"), CASES)
-def test_route_answers_as_the_matrix_says(client, name, method, person):
-    route, world = GUARDED[name], World()
+@pytest.mark.parametrize("name", GUARDED)
+def test_route_answers_as_the_matrix_says(name, subtests):
+    world = World()
     ask = ASKS[name](world)
+    browsers = {person: _browser(world.people[person]) for person in PEOPLE}
+    before = snapshot()
 
-    response, before, after = _send(client, world, ask, name, method, person)
+    for method in ("GET", "POST"):
+        for person in PEOPLE:
+            with subtests.test(method=method, person=person), taken_back():
+                response = _send(browsers[person], ask, name, method)
 
+                _assert_as_the_matrix_says(
+                    GUARDED[name], ask, method, person, response, is_changed=snapshot() != before
+                )
+
+
+def _assert_as_the_matrix_says(route, ask, method, person, response, *, is_changed):
     if _is_allowed(route, ask, person):
         if method == "GET":
             assert response.status_code == (405 if ask.is_post_only else 200)
@@ -61,14 +72,14 @@ def test_route_answers_as_the_matrix_says(client, name, method, person):
             assert response.status_code == (200 if ask.ignores_method else 405)
         else:
             assert response.status_code in (200, 302)
-            assert before != after, "the allowed person's request did nothing"
+            assert is_changed, "the allowed person's request did nothing"
+        return
+    assert not is_changed
+    if person == "anonymous":
+        assert response.status_code == 302
+        assert urlsplit(response.url).path == reverse("account_login")
     else:
-        assert before == after
-        if person == "anonymous":
-            assert response.status_code == 302
-            assert urlsplit(response.url).path == reverse("account_login")
-        else:
-            assert response.status_code == (403 if _sees_the_place(person, ask) else 404)
+        assert response.status_code == (403 if _sees_the_place(person, ask) else 404)
 
 
 def _sees_the_place(person, ask):

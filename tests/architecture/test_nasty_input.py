@@ -2,10 +2,8 @@
 
 import os
 import re
-from contextlib import contextmanager
 
 import pytest
-from django.db import transaction
 from django.urls import NoReverseMatch, reverse
 from django.utils.http import urlencode
 
@@ -14,7 +12,7 @@ from permissions.routes import all_routes
 from sasvpay.kit.models import AuditEvent
 from tests.architecture import nasty
 from tests.architecture.asks import ASKS, Ask
-from tests.architecture.world import World
+from tests.architecture.world import World, taken_back
 from tests.permissions.pages import as_
 
 GUARDED = {route.name: route for route in all_routes() if route.access and route.access.capability}
@@ -48,14 +46,6 @@ FULL = os.environ.get("NASTY") == "full"
 FEW = list(nasty.IN_FORMS)[:2]
 
 
-@contextmanager
-def _taken_back():
-    """Have every request begin with the same world."""
-    point = transaction.savepoint()
-    yield
-    transaction.savepoint_rollback(point)
-
-
 def _quoted(**asked):
     return urlencode({name: value.encode(errors="surrogatepass") for name, value in asked.items()})
 
@@ -82,7 +72,7 @@ def test_no_query_string_is_a_fault_of_ours(name):
         return
 
     for query in _queries(page.content.decode()):
-        with _taken_back():
+        with taken_back():
             answer = browser.get(f"{address}?{query}")
 
         assert answer.status_code < 500, query
@@ -107,7 +97,7 @@ def test_no_field_of_a_form_is_a_fault_of_ours_and_a_refusal_changes_nothing(nam
     before = AuditEvent.objects.count()
 
     for body in _wrong_bodies(ask.body or {}):
-        with _taken_back():
+        with taken_back():
             answer = browser.post(address, body)
             happened = AuditEvent.objects.count() - before
 

@@ -1,9 +1,12 @@
 """A team with a game in which every page has something to show, and nine kinds of people."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.apps import apps
+from django.db import transaction
 
 from permissions.matrix import HouseRole, TeamRole
 from tests import factories
@@ -54,3 +57,13 @@ def snapshot() -> dict[str, list[tuple[Any, ...]]]:
         for model in apps.get_models(include_auto_created=True)
         if model._meta.label not in NOT_CONTENT
     }
+
+
+@contextmanager
+def taken_back() -> Iterator[None]:
+    """Have every request begin with the same world."""
+    point = transaction.savepoint()
+    try:
+        yield
+    finally:
+        transaction.savepoint_rollback(point)

@@ -11,6 +11,8 @@ from tests.faults.services import PostgreSQL, Redis
 from tests.processes.console import Console
 
 
+# Before xdist reads the groups.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     for item in items:
         if "faults" in item.path.parts:

@@ -12,6 +12,8 @@ from django.db import connection
 from tests.processes.console import Console
 
 
+# Before xdist reads the groups.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     for item in items:
         if "processes" in item.path.parts:
