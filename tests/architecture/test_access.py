@@ -33,6 +33,9 @@ def _browser(user):
 
 def _send(browser, ask, route_name, method):
     url = reverse(route_name, kwargs=ask.kwargs)
+    for value in (ask.body or {}).values():
+        if hasattr(value, "seek"):
+            value.seek(0)
     response = browser.get(url) if method == "GET" else browser.post(url, ask.body or {})
     # What is a file is closed once it was read.
     b"".join(response)
