@@ -6,13 +6,14 @@ Rows go into a temporary table first, then one statement compares them with the 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from django.db import connection
 
-from items.models import ImportBatch
+from items.models import ImportBatch, ImportRow
 from permissions.models import User
 
+Kind = ImportRow.Kind
 # SQLite takes rows one by one; so many in one call.
 _MANY: Final = 1_000
 _CHUNK: Final = "items_import_chunk"
@@ -53,6 +54,10 @@ join items_item item on item.game_id = %s and item.item_id = r.item_id
 join items_itemversion work on work.item_id = item.id and work.status = 'in_review'
 where r.batch_id = %s and r.kind = 'changed'
 """
+_MADE: Final = (
+    "item_id, number, name, price_cents, image, thumbnail, image_digest,"
+    " status, created_at, changed_by_id, changed_at"
+)
 _NEW_ITEMS: Final = """
 insert into items_item (game_id, item_id, created_at, revision)
 select %s, r.item_id, %s, 1 from items_importrow r
@@ -60,12 +65,21 @@ where r.batch_id = %s and r.kind = 'new'
 order by r.item_id
 on conflict (game_id, item_id) do nothing
 """
-# But for those that were made just now: nobody else sees them.
+# Whatever has no version was made just now: nobody else sees it.
+_NEW_VERSIONS: Final = f"""
+insert into items_itemversion ({_MADE})
+select item.id, 1, r.name, r.price_cents, r.image, r.thumbnail, r.image_digest,
+    'draft', %s, %s, %s
+from items_importrow r
+join items_item item on item.game_id = %s and item.item_id = r.item_id and item.deleted_at is null
+where r.batch_id = %s and r.kind = 'new'
+    and not exists (select 1 from items_itemversion v where v.item_id = item.id)
+order by item.id
+"""  # noqa: S608 -- our own names, no values
 _LOCK: Final = """
 select item.id from items_item item
 join items_importrow r on item.game_id = %s and item.item_id = r.item_id
-where r.batch_id = %s and r.kind in ('new', 'changed')
-    and item.xmin <> pg_current_xact_id()::xid
+where r.batch_id = %s and r.kind in ('changed', %s)
 order by item.id for no key update of item
 """
 _TO_DO: Final = f"""
@@ -83,14 +97,12 @@ select item.id as item_pk, item.deleted_at, item.revision as revision_now, r.rev
 from items_importrow r
 join items_item item on item.game_id = %s and item.item_id = r.item_id
 {_VERSIONS}
-where r.batch_id = %s and r.kind in ('new', 'changed')
+where r.batch_id = %s and r.kind in ('changed', %s)
     and (coalesce(work.id, shelf.id) is null or not ({_SAME}))
 """  # noqa: S608 -- our own names, no values
 # Somebody was faster: the content is not the one that the preview was compared with.
 _STALE: Final = f"""
-select count(*) from {_WORK}
-where deleted_at is not null
-    or coalesce(work_id, shelf_id) is not null and revision_now <> revision
+select count(*) from {_WORK} where deleted_at is not null or revision_now <> revision
 """  # noqa: S608 -- our own names, no values
 _CHANGE: Final = f"""
 update items_itemversion set name = w.name, price_cents = w.price_cents, image = w.image,
@@ -99,21 +111,18 @@ update items_itemversion set name = w.name, price_cents = w.price_cents, image =
 from {_WORK} w where items_itemversion.id = w.work_id
 """  # noqa: S608 -- our own names, no values
 _MAKE: Final = f"""
-insert into items_itemversion (item_id, number, name, price_cents, image, thumbnail, image_digest,
-    status, created_at, changed_by_id, changed_at)
+insert into items_itemversion ({_MADE})
 select w.item_pk,
-    case when w.revision = 0 then 1
-        else (select max(v.number) + 1 from items_itemversion v where v.item_id = w.item_pk) end,
+    (select max(v.number) + 1 from items_itemversion v where v.item_id = w.item_pk),
     w.name, w.price_cents, w.image, w.thumbnail, w.image_digest, 'draft', %s, %s, %s
 from {_WORK} w where w.work_id is null order by w.item_pk
 """  # noqa: S608 -- our own names, no values
 _TOUCH: Final = f"""
 update items_item set revision = items_item.revision + 1
-from {_WORK} w where items_item.id = w.item_pk and w.revision > 0
+from {_WORK} w where items_item.id = w.item_pk
 """  # noqa: S608 -- our own names, no values
 _COUNTS: Final = f"""
-select count(*), coalesce(sum(case when revision = 0 then 1 else 0 end), 0),
-    coalesce(sum(case when work_status = 'in_review' then 1 else 0 end), 0)
+select count(*), coalesce(sum(case when work_status = 'in_review' then 1 else 0 end), 0)
 from {_WORK}
 """  # noqa: S608 -- our own names, no values
 # Pictures that no version shows any more: those of drafts that have another one now.
@@ -123,19 +132,12 @@ where w.image_before <> '' and not exists (
     select 1 from items_itemversion v where v.item_id = w.item_pk and v.image = w.image_before)
 """  # noqa: S608 -- our own names, no values
 # Pictures that were stored for rows which changed nothing after all.
-_UNUSED: Final = f"""
+_UNUSED: Final = """
 select r.image, r.thumbnail from items_importrow r
-where r.batch_id = %s and r.image <> ''
-    and not exists (select 1 from {_WORK} w where w.image = r.image)
-"""  # noqa: S608 -- our own names, no values
-
-
-class Done(NamedTuple):
-    """What an import did: rows by what became of them."""
-
-    new: int
-    changed: int
-    in_review: int
+join items_item item on item.game_id = %s and item.item_id = r.item_id
+where r.batch_id = %s and r.image <> '' and not exists (
+    select 1 from items_itemversion v where v.item_id = item.id and v.image = r.image)
+"""
 
 
 def stage(batch: ImportBatch, rows: Sequence[Sequence[Any]]) -> None:
@@ -171,15 +173,20 @@ def count_in_review(batch: ImportBatch) -> int:
 
 
 @contextmanager
-def to_do(batch: ImportBatch, *, at: datetime) -> Iterator[None]:
-    """Make the new items, lock all that are touched, and note what is to be done with each."""
+def to_do(batch: ImportBatch, *, by: User, at: datetime) -> Iterator[int]:
+    """Make the new items, and lock and note those that are to be changed; yield how many are new."""
+    moment = _moment(at)
     with connection.cursor() as cursor:
-        cursor.execute(_NEW_ITEMS, [batch.game_id, _moment(at), batch.pk])
+        cursor.execute(_NEW_ITEMS, [batch.game_id, moment, batch.pk])
+        cursor.execute(_NEW_VERSIONS, [moment, by.pk, moment, batch.game_id, batch.pk])
+        made = cursor.rowcount
+        # One that somebody else made meanwhile may differ.
+        too = Kind.NEW if made < batch.new else Kind.CHANGED
         if _is_postgresql():
-            cursor.execute(_LOCK, [batch.game_id, batch.pk])
+            cursor.execute(_LOCK, [batch.game_id, batch.pk, too])
         on_commit = "on commit drop" if _is_postgresql() else ""
-        cursor.execute(_TO_DO.format(on_commit=on_commit), [batch.game_id, batch.pk])
-        yield
+        cursor.execute(_TO_DO.format(on_commit=on_commit), [batch.game_id, batch.pk, too])
+        yield made
         cursor.execute(f"drop table {_WORK}")
 
 
@@ -190,12 +197,12 @@ def count_stale() -> int:
         return int(cursor.fetchone()[0])
 
 
-def counts() -> Done:
-    """Return how many rows are to be done."""
+def counts() -> tuple[int, int]:
+    """Return how many items are to be changed, and how many of them are in review."""
     with connection.cursor() as cursor:
         cursor.execute(_COUNTS)
-        total, new, in_review = cursor.fetchone()
-    return Done(new=int(new), changed=int(total) - int(new), in_review=int(in_review))
+        changed, in_review = cursor.fetchone()
+    return int(changed), int(in_review)
 
 
 def versions_in_review() -> list[int]:
@@ -206,7 +213,7 @@ def versions_in_review() -> list[int]:
 
 
 def write(*, by: User, at: datetime) -> None:
-    """Change the drafts, make drafts beside what is on sale and of what is new."""
+    """Change the drafts, and make drafts beside what is on sale."""
     moment = _moment(at)
     with connection.cursor() as cursor:
         cursor.execute(_CHANGE, [by.pk, moment])
@@ -219,7 +226,7 @@ def pictures_left(batch: ImportBatch) -> list[str]:
     with connection.cursor() as cursor:
         cursor.execute(_LEFT)
         left = cursor.fetchall()
-        cursor.execute(_UNUSED, [batch.pk])
+        cursor.execute(_UNUSED, [batch.game_id, batch.pk])
         return [name for pair in (*left, *cursor.fetchall()) for name in pair if name]
 
 

@@ -247,17 +247,16 @@ def _import(batch: ImportBatch) -> None:
     by, at = batch.applied_by, batch.applied_at
     if by is None or at is None:
         raise RuntimeError("Nobody asked for this import.")
-    with import_sql.to_do(batch, at=at):
+    with import_sql.to_do(batch, by=by, at=at) as new:
         stale = import_sql.count_stale()
         if stale:
             raise StalePreviewError(_stale(stale))
-        done = import_sql.counts()
+        changed, in_review = import_sql.counts()
         withdrawn = list(_withdraw(by=by, at=at))
         import_sql.write(by=by, at=at)
         left = import_sql.pictures_left(batch)
-    right = batch.right
-    batch.new, batch.changed, batch.in_review = done
-    batch.unchanged = right - batch.new - batch.changed
+    batch.unchanged = batch.right - new - changed
+    batch.new, batch.changed, batch.in_review = new, changed, in_review
     batch.move_to(Status.APPLIED)
     batch.save()
     batch.rows.exclude(kind=Kind.WRONG).delete()

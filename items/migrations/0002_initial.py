@@ -77,17 +77,17 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='item',
             name='game',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='items', to='permissions.minigame'),
+            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='items', to='permissions.minigame'),
         ),
         migrations.AddField(
             model_name='itemversion',
             name='changed_by',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
+            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
         ),
         migrations.AddField(
             model_name='itemversion',
             name='item',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='versions', to='items.item'),
+            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='versions', to='items.item'),
         ),
         migrations.AddField(
             model_name='releaserequest',
@@ -142,21 +142,13 @@ class Migration(migrations.Migration):
             model_name='importbatch',
             index=models.Index(fields=['game', '-uploaded_at'], name='items_imports_of_game'),
         ),
-        migrations.AddIndex(
-            model_name='item',
-            index=models.Index(fields=['game', 'item_id'], name='items_by_prefix', opclasses=['int8_ops', 'varchar_pattern_ops']),
-        ),
         migrations.AddConstraint(
             model_name='item',
-            constraint=models.UniqueConstraint(fields=('game', 'item_id'), name='items_id_once_per_game'),
+            constraint=models.UniqueConstraint(fields=('game', 'item_id'), name='items_id_once_per_game', opclasses=['int8_ops', 'varchar_pattern_ops']),
         ),
         migrations.AddConstraint(
             model_name='itemversion',
             constraint=models.UniqueConstraint(fields=('item', 'number'), name='items_version_number_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='itemversion',
-            constraint=models.UniqueConstraint(condition=models.Q(('status', 'released')), fields=('item',), name='items_one_live_version'),
         ),
         migrations.AddConstraint(
             model_name='itemversion',
