@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from enum import Enum
-from typing import Any
+from operator import attrgetter
+from typing import Any, Final
 
 import msgspec
 import structlog
@@ -144,8 +145,7 @@ def _store(purchases: Sequence[Purchase], at: datetime) -> list[Outcome]:
     return outcomes
 
 
-def _row(purchase: Purchase) -> tuple[Any, ...]:
-    return tuple(getattr(purchase, name) for name in intake_sql.ORDER)
+_row: Final = attrgetter(*intake_sql.ORDER)
 
 
 def _new(*, is_awaited: bool) -> Outcome:

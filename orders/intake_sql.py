@@ -6,6 +6,7 @@ PostgreSQL takes a list as one array per column, SQLite as one JSON text: a stat
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, Final
 
 from django.db import connection
@@ -102,18 +103,24 @@ select id, game_id, env, delivery_status, {now}, 0, '' from {rows}
 
 def insert(orders: Sequence[Row], at: datetime) -> dict[Key, bool]:
     """Store those ORDER rows that are new, each with its delivery; say which were awaited."""
-    sql, parameters = _ORDERS.format(rows=_rows(ORDER)), [_moment(at), *_parameters(orders)]
-    if connection.vendor == "postgresql":
-        owed = _DELIVERIES.format(now="statement_timestamp()", rows="stored")
-        sql = f"with stored as ({sql}), owed as ({owed}) select * from stored"  # noqa: S608 -- our own names, no values
     with _cursor() as cursor:
-        cursor.execute(sql, parameters)
+        cursor.execute(_insertion(connection.vendor), [_moment(at), *_parameters(orders)])
         stored = cursor.fetchall()
         if stored and connection.vendor == "sqlite":
             # SQLite has no insert within a statement; both are one transaction.
             now = "strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now')"
             cursor.execute(_DELIVERIES.format(now=now, rows=_rows(_STORED)), _parameters(stored))
     return {(row[0], row[1], row[2]): bool(row[-1]) for row in stored}
+
+
+@cache
+def _insertion(vendor: str) -> str:
+    """Return the statement that stores ORDER rows, on PostgreSQL with their deliveries."""
+    orders = _ORDERS.format(rows=_rows(ORDER))
+    if vendor != "postgresql":
+        return orders
+    owed = _DELIVERIES.format(now="statement_timestamp()", rows="stored")
+    return f"with stored as ({orders}), owed as ({owed}) select * from stored"  # noqa: S608 -- our own names, no values
 
 
 def read_back(keys: Sequence[Key]) -> dict[Key, dict[str, Any]]:
@@ -175,7 +182,8 @@ def _cursor() -> Any:
 def _rows(columns: Mapping[str, str]) -> str:
     """Return SQL for a table `i` that is made of parameters."""
     if connection.vendor == "postgresql":
-        arrays = ", ".join(f"%s::{kind}[]" for kind in columns.values())
+        # In binary: a text's quotes would be escaped one by one.
+        arrays = ", ".join(f"%b::{kind}[]" for kind in columns.values())
         return f"unnest({arrays}) as i({', '.join(columns)})"
     fields = ", ".join(f"json_extract(value, '$[{n}]') as {name}" for n, name in enumerate(columns))
     return f"(select {fields} from json_each(%s)) as i"  # noqa: S608 -- our own names, no values

@@ -254,6 +254,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "sasvpay.kit.middleware.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "sasvpay.kit.middleware.MachineMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -271,6 +272,9 @@ MIDDLEWARE = [
     "django_structlog.middlewares.RequestMiddleware",
     "sasvpay.kit.middleware.RefusalMiddleware",
 ]
+
+# What begins like this is called by no browser, and skips all that follows MachineMiddleware.
+MACHINE_PATHS = ("/callback/",)
 
 ROOT_URLCONF = "sasvpay.urls"
 WSGI_APPLICATION = "sasvpay.wsgi.application"

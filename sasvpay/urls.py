@@ -21,6 +21,8 @@ def _own(view: View) -> View:
 
 
 urlpatterns = [
+    # First, because its first is the callback.
+    path("", include("orders.urls")),
     path(
         "",
         signed_in("everybody has a home; it lists what one may see")(
@@ -57,6 +59,5 @@ urlpatterns = [
     path("", include("permissions.account_urls")),
     path("", include("permissions.urls")),
     path("", include("items.urls")),
-    path("", include("orders.urls")),
     path("", include("aftersales.urls")),
 ]
