@@ -48,8 +48,8 @@ def _own_data_dir(settings, tmp_path):
 @pytest.fixture(autouse=True)
 def _own_cache(settings):
     """Keep what a test counts from other tests: in Redis no transaction takes it back."""
-    own = {**settings.CACHES["default"], "KEY_PREFIX": uuid.uuid4().hex}
-    settings.CACHES = {"default": own}
+    own = {"KEY_PREFIX": uuid.uuid4().hex}
+    settings.CACHES = {name: {**cache, **own} for name, cache in settings.CACHES.items()}
 
 
 @pytest.fixture(autouse=True)

@@ -2,9 +2,11 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,19 @@ class Redis:
     def stop(self):
         self.serving.kill()
         self.serving.wait()
+
+    @contextmanager
+    def hanging(self):
+        """Accept connections, and answer nothing."""
+        self.serving.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.serving.send_signal(signal.SIGCONT)
+
+    def tell(self, *command):
+        with redis.Redis(port=self.port) as client:
+            return client.execute_command(*command)
 
 
 class PostgreSQL:
