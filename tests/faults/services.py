@@ -29,7 +29,7 @@ class Redis:
             ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""],
             stdout=subprocess.DEVNULL,
         )
-        _wait_until(self._answers)
+        wait_until(self._answers)
 
     def _answers(self):
         with redis.Redis(port=self.port) as client:
@@ -99,7 +99,7 @@ class PostgreSQL:
         return row[0]
 
 
-def _wait_until(is_so, seconds=20):
+def wait_until(is_so, seconds=60):
     deadline = time.monotonic() + seconds
     while not is_so():
         assert time.monotonic() < deadline
