@@ -17,6 +17,7 @@ from permissions.checks import check_routes
 from permissions.matrix import DEFAULTS, HouseRole, Role, TeamRole
 from permissions.routes import _walk, all_routes
 from tests.architecture.asks import ASKS
+from tests.architecture.headers import assert_told
 from tests.architecture.world import PEOPLE, World, snapshot
 from tests.permissions.pages import confirm
 
@@ -34,6 +35,7 @@ def _send(client, world, ask, route_name, method, person):
     url = reverse(route_name, kwargs=ask.kwargs)
     before = snapshot()
     response = client.get(url) if method == "GET" else client.post(url, ask.body or {})
+    assert_told(response)
     # What is a file is closed once it was read.
     b"".join(response)
     return response, before, snapshot()

@@ -232,6 +232,7 @@ PROMISES: Final = {
     "C6": Shown(
         "What browsers are told",
         (
+            "architecture/test_access.py::test_route_answers_as_the_matrix_says",
             "architecture/test_headers.py::test_every_page_tells_browsers_what_they_may_not_do",
             "architecture/test_headers.py::test_production_tells_browsers_to_stay_with_https",
             "permissions/test_sessions.py::test_twelve_hours_end_it_however_busy_one_was",

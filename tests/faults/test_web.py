@@ -34,7 +34,8 @@ def _request(console, demo, number):
 
 def _answers(sending, wanted):
     """Return the code of each answer that comes, up to so many, until the server hangs up."""
-    came, codes = b"", []
+    came = b""
+    codes: list[str] = []
     while len(codes) < wanted and (piece := sending.recv(65536)):
         came += piece
         codes = [
