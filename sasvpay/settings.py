@@ -337,21 +337,26 @@ else:
     }
     DATABASES["default"]["ATOMIC_REQUESTS"] = False
 
-CACHES: dict[str, Any] = {
-    "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": REDIS_URL,
-        # A Redis that hangs must not hold a web thread.
-        "OPTIONS": {"socket_connect_timeout": 0.5, "socket_timeout": 0.5},
+_DATABASE_CACHE: dict[str, Any] = {
+    "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+    "LOCATION": "kit_cache",
+    # The default of 300 would drop counters that an attacker wants dropped.
+    "OPTIONS": {"MAX_ENTRIES": 100_000},
+}
+CACHES: dict[str, Any] = (
+    {
+        "default": {
+            "BACKEND": "sasvpay.kit.caching.BackedRedisCache",
+            "LOCATION": REDIS_URL,
+            # A Redis that hangs must not hold a web thread.
+            "OPTIONS": {"socket_connect_timeout": 0.5, "socket_timeout": 0.5},
+        },
+        # What stands behind it while Redis is away, and where nothing is forgotten with it.
+        "database": _DATABASE_CACHE,
     }
     if REDIS_URL
-    else {
-        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
-        "LOCATION": "kit_cache",
-        # The default of 300 would drop counters that an attacker wants dropped.
-        "OPTIONS": {"MAX_ENTRIES": 100_000},
-    }
-}
+    else {"default": _DATABASE_CACHE}
+)
 
 # --- Celery -----------------------------------------------------------------------------------
 

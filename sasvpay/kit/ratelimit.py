@@ -1,8 +1,8 @@
 """Limits by client address: a fixed window, counted in Django's cache.
 
 A process counts by itself and adds to the shared count by the handful: what is refused must not
-cost a write each. A cache that is away is left alone for a while; then each process's own count
-stands, and nothing waits.
+cost a write each. While the database is away as well, which stands behind Redis, the cache is left
+alone for a while; then each process's own count stands, and nothing waits.
 """
 
 import ipaddress

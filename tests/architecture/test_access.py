@@ -17,6 +17,7 @@ from permissions.checks import check_routes
 from permissions.matrix import DEFAULTS, HouseRole, Role, TeamRole
 from permissions.routes import _walk, all_routes
 from tests.architecture.asks import ASKS
+from tests.architecture.headers import assert_told
 from tests.architecture.world import PEOPLE, World, snapshot, taken_back
 from tests.permissions.pages import confirm
 
@@ -37,6 +38,7 @@ def _send(browser, ask, route_name, method):
         if hasattr(value, "seek"):
             value.seek(0)
     response = browser.get(url) if method == "GET" else browser.post(url, ask.body or {})
+    assert_told(response)
     # What is a file is closed once it was read.
     b"".join(response)
     return response

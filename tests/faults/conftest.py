@@ -15,7 +15,7 @@ from tests.processes.console import Console
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     for item in items:
-        if "faults" in item.path.parts:
+        if "faults" in item.path.parts and "console" in item.fixturenames:
             for marker in ("processes", "postgresql", "redis"):
                 item.add_marker(marker)
             item.add_marker(pytest.mark.xdist_group("processes"))

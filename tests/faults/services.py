@@ -2,9 +2,11 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +29,7 @@ class Redis:
             ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""],
             stdout=subprocess.DEVNULL,
         )
-        _wait_until(self._answers)
+        wait_until(self._answers)
 
     def _answers(self):
         with redis.Redis(port=self.port) as client:
@@ -39,6 +41,19 @@ class Redis:
     def stop(self):
         self.serving.kill()
         self.serving.wait()
+
+    @contextmanager
+    def hanging(self):
+        """Accept connections, and answer nothing."""
+        self.serving.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.serving.send_signal(signal.SIGCONT)
+
+    def tell(self, *command):
+        with redis.Redis(port=self.port) as client:
+            return client.execute_command(*command)
 
 
 class PostgreSQL:
@@ -84,7 +99,7 @@ class PostgreSQL:
         return row[0]
 
 
-def _wait_until(is_so, seconds=20):
+def wait_until(is_so, seconds=60):
     deadline = time.monotonic() + seconds
     while not is_so():
         assert time.monotonic() < deadline

@@ -39,6 +39,11 @@ async def _write(writer, raw):
     await writer.drain()
 
 
+async def _too_late(writer):
+    await asyncio.sleep(4)
+    await _write(writer, _head(len(OK)) + OK)
+
+
 async def _reset(writer):
     writer.transport.abort()
 
@@ -49,6 +54,7 @@ FAULTS = {
     "body": lambda writer: _drip(writer, _head(1000)),
     "huge": _huge,
     "bomb": lambda writer: _write(writer, _head(len(BOMB), b"Content-Encoding: gzip\r\n") + BOMB),
+    "late": _too_late,
     "reset": _reset,
     "garbage": lambda writer: _write(writer, b"\x00\xff garbage\r\n\r\n"),
     "redirect": lambda writer: _write(

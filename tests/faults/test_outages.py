@@ -35,6 +35,32 @@ def test_redis_is_not_needed_to_accept_or_to_deliver(console, postgresql, redis,
     console.wait_until(lambda: console.get("/readyz")[0] == 200, "it is not ready again", 60)
 
 
+def test_a_redis_that_is_full_slow_or_cut_off_costs_no_callback_anything(
+    console, postgresql, redis, full
+):
+    with Traffic(console, "R12") as traffic:
+        for _round in range(20 if full else 1):
+            redis.tell("CONFIG", "SET", "maxmemory", "1")
+            time.sleep(1)
+            redis.tell("CONFIG", "SET", "maxmemory", "0")
+            redis.tell("CLIENT", "PAUSE", "2000" if full else "1000", "ALL")
+            time.sleep(2 if full else 1)
+            redis.tell("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+            time.sleep(0.5)
+
+    assert traffic.codes == {"0"}
+    # As with junk: the promise of 1 s is for a machine that does nothing else.
+    assert traffic.slowest < (1 if full else 3)
+    _all_are_stored_once_and_delivered(console, postgresql, traffic)
+    beats = "select count(*) from kit_heartbeat where name = 'worker' and at > now() - interval '{} seconds'"
+    over = time.monotonic()
+    console.wait_until(
+        lambda: postgresql.one(beats.format(int(time.monotonic() - over))),
+        "the worker does not consume again",
+        60,
+    )
+
+
 def test_a_database_that_was_away_is_used_again_within_ten_seconds(console, postgresql, full):
     for _round in range(20 if full else 1):
         with Traffic(console, f"R7-{_round}") as traffic:

@@ -250,6 +250,23 @@ def test_post_tells_a_closed_port_and_an_unknown_name():
     assert nameless.failure == Failure.DNS
 
 
+@pytest.mark.allow_hosts(["127.0.0.0/8"])
+def test_post_finds_the_one_of_fifty_addresses_that_answers():
+    closed = [f"127.0.1.{n}" for n in range(1, 50)]
+
+    async def main():
+        server = await asyncio.start_server(answering(ok()), "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        async with Client(lookup=lambda host: [*closed, "127.0.0.1"]) as client:
+            answer = await client.post(f"http://game.example.com:{port}/", b"", {})
+        server.close()
+        return answer
+
+    answer = run(main())
+
+    assert (answer.status, answer.failure) == (200, None)
+
+
 def test_post_tells_a_server_without_tls():
     async def plain(reader, writer):
         await reader.read(100)

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from items import catalog
 from orders import delivery
 from orders.delivery import LANE_SLOTS, Lane, Result
 from orders.models import Delivery, DeliveryStatus, Env, Verdict
@@ -12,7 +13,9 @@ from tests.factories import (
     DELIVERY_SECRET,
     DeliveryConfigFactory,
     DeliveryKeyFactory,
+    ItemVersionFactory,
     MiniGameFactory,
+    UserFactory,
 )
 from tests.orders.owing import (
     LIVE_URL,
@@ -175,6 +178,19 @@ def test_owed_orders_go_to_the_url_of_the_moment(game):
 
     urls = row.attempts_made.order_by("number").values_list("url", flat=True)
     assert list(urls) == [LIVE_URL, "http://127.0.0.1:9/new"]
+
+
+def test_what_is_owed_goes_out_as_it_was_paid_whatever_becomes_of_the_item(game):
+    version = ItemVersionFactory(item__game=game, status="released")
+    row = owed(game, order__item_version=version, order__payload='{"as": "it was paid"}')
+    by = UserFactory()
+
+    catalog.remove_from_sale(item=version.item, by=by, at=timezone.now())
+    game.payment_enabled = False
+    game.save()
+    (work,) = claim_all()
+
+    assert (work.order_id, work.payload) == (row.pk, '{"as": "it was paid"}')
 
 
 def test_a_rotated_key_signs_from_its_moment_on(game):
