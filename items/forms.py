@@ -149,22 +149,20 @@ class ItemSearchForm(forms.Form):
         required=False,
         coerce=int,
         empty_value=str(PAGE_SIZES[0]),
-        choices=[
-            (
-                "" if size == PAGE_SIZES[0] else size,
-                gettext_lazy("%(size)s per page") % {"size": size},
-            )
-            for size in PAGE_SIZES
-        ],
         widget=forms.Select({"class": "input"}),
     )
     status = forms.ChoiceField(required=False, choices=Tab.choices, widget=forms.HiddenInput())
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        # Here and not above: a sentence with a number in it is not lazy any more.
+        self.fields["size"].choices = [  # type: ignore[attr-defined]  # -- a list to choose from
+            ("" if size == PAGE_SIZES[0] else size, _("%(size)s per page") % {"size": size})
+            for size in PAGE_SIZES
+        ]
         for name in ("least", "most"):
             field = self.fields[name]
-            field.widget.attrs |= {"class": "input", "placeholder": field.label}
+            field.widget.attrs |= {"class": "input price", "placeholder": field.label}
 
     def clean(self) -> dict[str, Any]:
         """Refuse a range that ends before it begins."""

@@ -71,7 +71,7 @@ def live_beside(requests: Iterable[ReleaseRequest]) -> dict[int, ItemVersion]:
 
 @transaction.atomic
 def request(
-    *, game: MiniGame, item_ids: Iterable[int], message: str, by: User, at: datetime
+    *, game: MiniGame, item_ids: Iterable[int], message: str = "", by: User, at: datetime
 ) -> list[Outcome]:
     """Ask for items' drafts to be put on sale, or for what was taken off sale as it was.
 

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from django.db.models import Max
+
 from items import release
 from items.models import ItemVersion, ReleaseRequest
 from items.rows import Difference, differences
@@ -51,6 +53,12 @@ def changes(requests: Iterable[ReleaseRequest]) -> list[Change]:
 def waiting(*, team: str, app_id: str) -> "QuerySet[ReleaseRequest]":
     """Return what waits for a team or a game, as the address names them; all without."""
     return within(release.waiting(), "version__item__game", team=team, app_id=app_id)
+
+
+def newest(requests: "QuerySet[ReleaseRequest]") -> int:
+    """Return the number of the request that came last, 0 if there is none."""
+    last: int | None = requests.aggregate(last=Max("pk"))["last"]
+    return last or 0
 
 
 def within(requests: "QuerySet[Any]", game_path: str, *, team: str, app_id: str) -> "QuerySet[Any]":

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
 
 from django.http import QueryDict
+from django.urls import reverse
 
 from items.forms import ItemSearchForm
 from items.models import Item
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
 # What the list was showing: kept, so that giving up or finishing leads back there.
-SEARCH: Final = ("q", "least", "most", "status", "size")
+SEARCH: Final = ("q", "least", "most", "status", "size", "page")
 _LARGEST_KEY: Final = 2**63 - 1
 
 
@@ -24,21 +25,31 @@ class Selection:
 
     items: "QuerySet[Item]"
     fields: list[tuple[str, str]]
-    search: str
+    back: str
+
+
+def kept(asked: QueryDict) -> list[tuple[str, str]]:
+    """Return what the list was showing, as an address says it."""
+    return [(name, str(asked[name])) for name in SEARCH if asked.get(name)]
+
+
+def list_url(game: MiniGame, asked: QueryDict) -> str:
+    """Return the address of the list as it was shown."""
+    page, search = reverse("items:item-list", args=[game.app_id]), urlencode(kept(asked))
+    return f"{page}?{search}" if search else page
 
 
 def selection_of(game: MiniGame, asked: QueryDict) -> Selection:
     """Return what was chosen. What is not the game's is not in it."""
-    search = [(name, str(asked[name])) for name in SEARCH if asked.get(name)]
+    search, back = kept(asked), list_url(game, asked)
     items = Item.objects.filter(game=game, deleted_at=None)
     if asked.get("all"):
         form = ItemSearchForm(asked)
         found = form.search().rows(game) if form.is_valid() else items.none()
-        return Selection(found, [*search, ("all", "1")], urlencode(search))
+        return Selection(found, [*search, ("all", "1")], back)
     marked = [("item", value) for value in asked.getlist("item")]
-    return Selection(
-        items.filter(pk__in=keys(asked.getlist("item"))), [*search, *marked], urlencode(search)
-    )
+    found = items.filter(pk__in=keys(asked.getlist("item")))
+    return Selection(found, [*search, *marked], back)
 
 
 def keys(texts: list[str]) -> list[int]:

@@ -13,6 +13,7 @@ from django.utils.crypto import constant_time_compare
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_safe
 
+from items import reviewing
 from orders.filters import last_shown
 from orders.templatetags.delivery_state import capped
 from permissions import enablement
@@ -122,9 +123,17 @@ def review_queue(request: ConsoleRequest) -> HttpResponse:
         "teams": waiting.teams(games),
         "kept": [(name, value) for name, value in vars(asked).items() if value],
         "releases": waiting.counts(asked)[Kind.RELEASE],
-        "is_all": bool(request.GET.get("all")),
+        **_every(request, asked),
     }
     return render(request, "sasvpay/review_queue.html", context)
+
+
+def _every(request: ConsoleRequest, asked: Asked) -> dict[str, Any]:
+    """Return whether all releases are selected, and which is the last of those that are shown."""
+    if not request.GET.get("all"):
+        return {"is_all": False}
+    requests = reviewing.waiting(team=asked.team, app_id=asked.game)
+    return {"is_all": True, "upto": reviewing.newest(requests)}
 
 
 @requires(Capability.AUDIT_VIEW)

@@ -58,7 +58,6 @@ REQUEST: Final = Plan(
 RELEASE: Final = Plan(
     act=Act.REQUEST,
     run=release.request,
-    form=ReleaseForm,
     title=gettext_lazy("Release"),
     intro=gettext_lazy("This game is exempt from approval: they are on sale at once."),
     submit=gettext_lazy("Release"),
@@ -159,7 +158,7 @@ def _end(
     found: list[Outcome],
 ) -> HttpResponse:
     """Say what came of one item, or show what came of each of many."""
-    back = _back(game, selection)
+    back = selection.back
     if len(found) == 1:
         [only] = found
         say = messages.success if only.ok else messages.error
@@ -167,11 +166,6 @@ def _end(
         return go_to(request, back)
     token = outcomes.keep(str(plan.title), found, back=back, by=request.user)
     return go_to(request, reverse("items:act-result", args=[game.app_id, token]))
-
-
-def _back(game: MiniGame, selection: Selection) -> str:
-    page = reverse("items:item-list", args=[game.app_id])
-    return f"{page}?{selection.search}" if selection.search else page
 
 
 def _confirmation(game: MiniGame, plan: Plan, selection: Selection) -> dict[str, Any]:
@@ -190,7 +184,7 @@ def _confirmation(game: MiniGame, plan: Plan, selection: Selection) -> dict[str,
         "skipped_named": _named(skipped) if total > fit else [],
         "skipped_more": max(0, total - fit - NAMED),
         "limit": MAX_BATCH if total > MAX_BATCH else 0,
-        "back": _back(game, selection),
+        "back": selection.back,
         "submit_tone": "danger" if plan.is_danger else "primary",
     }
 

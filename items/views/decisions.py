@@ -80,7 +80,7 @@ def release_reject(request: ConsoleRequest) -> HttpResponse:
 def _decide(request: ConsoleRequest, decision: Decision) -> HttpResponse:
     is_post = request.method == "POST"
     asked = request.POST if is_post else request.GET
-    requests, form = _chosen(asked), decision.form(sent(request))
+    requests, form = _chosen(asked, is_sent=is_post), decision.form(sent(request))
     if form.is_valid():
         try:
             found = _run(request, decision, asked, form)
@@ -92,10 +92,15 @@ def _decide(request: ConsoleRequest, decision: Decision) -> HttpResponse:
     return render(request, "items/decide.html", context, status=422 if is_post else 200)
 
 
-def _chosen(asked: QueryDict) -> "QuerySet[ReleaseRequest]":
-    """Return what waits of what was marked, or all that wait for a team or game."""
+def _chosen(asked: QueryDict, *, is_sent: bool) -> "QuerySet[ReleaseRequest]":
+    """Return what waits of what was marked, or all that wait for a team or game.
+
+    All are those that waited when the reviewer looked: what came later was seen by nobody.
+    """
     if asked.get("all"):
-        return reviewing.waiting(team=asked.get("team", ""), app_id=asked.get("game", ""))
+        waits = reviewing.waiting(team=asked.get("team", ""), app_id=asked.get("game", ""))
+        looked = keys([asked.get("upto", "")]) or [0 if is_sent else reviewing.newest(waits)]
+        return waits.filter(pk__lte=looked[0])
     return release.waiting().filter(pk__in=keys(asked.getlist("request")))
 
 
@@ -103,7 +108,8 @@ def _run(
     request: ConsoleRequest, decision: Decision, asked: QueryDict, form: forms.Form
 ) -> list[Outcome]:
     if asked.get("all"):
-        pks = list(_chosen(asked).values_list("pk", flat=True)[: MAX_BATCH + 1])
+        chosen = _chosen(asked, is_sent=True)
+        pks = list(chosen.values_list("pk", flat=True)[: MAX_BATCH + 1])
     else:
         # What was decided meanwhile is told, not left out.
         marked = ReleaseRequest.objects.filter(pk__in=keys(asked.getlist("request")))
@@ -138,9 +144,10 @@ def _confirmation(
     total = requests.count()
     search = [(name, asked[name]) for name in SEARCH if asked.get(name)]
     marked = [("request", value) for value in asked.getlist("request")]
+    every = [("all", "1"), ("upto", str(reviewing.newest(requests)))]
     return {
         "decision": decision,
-        "fields": [*search, ("all", "1")] if asked.get("all") else [*search, *marked],
+        "fields": [*search, *(every if asked.get("all") else marked)],
         "total": total,
         "changes": reviewing.changes(requests[:NAMED]),
         "more": max(0, total - NAMED),

@@ -16,6 +16,7 @@ from items import catalog, exemption, record, rows
 from items.forms import ItemForm
 from items.models import Item, ItemVersion
 from items.rows import Row
+from items.selection import list_url
 from items.views.saving import save
 from permissions.access import ConsoleRequest, requires
 from permissions.forms import ConfirmForm
@@ -80,7 +81,13 @@ def _initial(row: Row) -> dict[str, Any]:
 def _form(
     request: ConsoleRequest, game: MiniGame, form: ItemForm, facts: dict[str, Any]
 ) -> HttpResponse:
-    context = {"game": game, "form": form, "back": _list_url(game), **facts}
+    context = {
+        "game": game,
+        "form": form,
+        "back": list_url(game, request.GET),
+        "is_exempt": exemption.in_force(game) is not None,
+        **facts,
+    }
     status = 422 if form.is_bound else 200
     return render(request, "items/item_form.html", context, status=status)
 
@@ -121,7 +128,3 @@ def item_image(request: ConsoleRequest, game: MiniGame, item_id: str, name: str)
 def _row(game: MiniGame, item_id: str) -> Row:
     items = rows.with_versions(Item.objects.filter(game=game, deleted_at=None))
     return rows.row_of(get_object_or_404(items, item_id=item_id))
-
-
-def _list_url(game: MiniGame) -> str:
-    return reverse("items:item-list", args=[game.app_id])

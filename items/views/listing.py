@@ -1,6 +1,7 @@
 """The list of a mini game's items."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.http import HttpResponse
@@ -10,7 +11,7 @@ from django.views.decorators.http import require_safe
 from items import exemption, filters, rows
 from items.filters import Act, Tab
 from items.forms import ItemSearchForm
-from items.selection import SEARCH
+from items.selection import kept
 from permissions.access import ConsoleRequest, requires
 from permissions.matrix import Capability
 from permissions.models import MiniGame
@@ -27,7 +28,8 @@ def item_list(request: ConsoleRequest, game: MiniGame) -> HttpResponse:
         "form": form,
         "currency": settings.CURRENCY,
         "is_exempt": exemption.in_force(game) is not None,
-        "kept": [(name, request.GET[name]) for name in SEARCH if request.GET.get(name)],
+        "kept": kept(request.GET),
+        "place": urlencode(kept(request.GET)),
     }
     if form.is_valid():
         context |= _found(request, game, form)

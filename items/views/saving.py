@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import Final
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -12,6 +13,7 @@ from items.forms import ItemForm
 from items.images import ImageError
 from items.models import ItemVersion
 from items.rules import InvalidItemError
+from items.selection import kept, list_url
 from permissions.access import ConsoleRequest
 from permissions.models import MiniGame
 from sasvpay.kit.answers import go_to
@@ -34,8 +36,9 @@ def save(
     messages.success(request, said % {"name": version.name})
     if request.POST.get("then") == "release":
         page = reverse("items:release-request", args=[game.app_id])
-        return go_to(request, f"{page}?item={version.item_id}")
-    return go_to(request, reverse("items:item-list", args=[game.app_id]))
+        chosen = urlencode([("item", version.item_id), *kept(request.GET)])
+        return go_to(request, f"{page}?{chosen}")
+    return go_to(request, list_url(game, request.GET))
 
 
 def _saved(form: ItemForm, act: Callable[..., ItemVersion]) -> ItemVersion | None:

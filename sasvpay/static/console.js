@@ -131,12 +131,30 @@
   // --- A place to drop a file: the input lies over it; what was chosen is named.
 
   const dropped = (box) => box.closest("[data-drop]");
-  on("change", "[data-drop] input", (input) => {
+  const chosen = (input) => {
+    const [file] = input.files;
+    if (!file) return;
     const place = dropped(input);
-    const names = [...input.files].map((file) => file.name).join(", ");
-    if (names) {
-      place.querySelector("[data-drop-name]").textContent = place.dataset.chosen.replace("{name}", names);
-    }
+    place.querySelector("[data-drop-name]").textContent = place.dataset.chosen.replace("{name}", file.name);
+    if (!input.accept.includes("image/")) return;
+    const picture = document.createElement("img");
+    picture.className = "thumb";
+    picture.alt = "";
+    picture.onload = () => place.querySelector(".thumb").replaceWith(picture);
+    const reader = new FileReader();
+    reader.onload = () => { picture.src = reader.result; };
+    reader.readAsDataURL(file);
+  };
+  on("change", "[data-drop] input", chosen);
+  // A wrong form comes back without its files: those that nothing is said against are put in again.
+  let files = {};
+  const keepFiles = () => {
+    files = Object.fromEntries([...modal.querySelectorAll("[type=file]")].map((input) => [input.name, input.files]));
+  };
+  const putFilesBack = () => modal.querySelectorAll("[type=file]:not([aria-invalid=true])").forEach((input) => {
+    if (!files[input.name]?.length) return;
+    input.files = files[input.name];
+    chosen(input);
   });
   for (const [event, isOver] of [["dragover", true], ["dragleave", false], ["drop", false]]) {
     on(event, "[data-drop] input", (input) => dropped(input).classList.toggle("over", isOver));
@@ -168,10 +186,14 @@
     // What asks by itself, again and again, would only flicker.
     if (!asked.detail.elt.matches("[data-quiet]")) asked.detail.target.setAttribute("aria-busy", "true");
   });
+  document.addEventListener("htmx:beforeSwap", keepFiles);
   document.addEventListener("htmx:afterRequest", (answered) =>
     answered.detail.target.removeAttribute("aria-busy"));
   document.addEventListener("htmx:afterSettle", (settled) => {
-    if (settled.detail.target?.closest("#modal")) show();
+    if (settled.detail.target?.closest("#modal")) {
+      putFilesBack();
+      show();
+    }
     fold();
     tallyAll();
   });

@@ -264,6 +264,19 @@ def test_an_order_shows_its_refunds_and_what_is_left(client, game):
     assert reverse("aftersales:refund-detail", args=[game.app_id, first.pk]) in page
 
 
+def test_an_orders_timeline_tells_of_its_refunds_too(client, game):
+    order = OrderFactory(game=game, created_at=AT - timedelta(days=1))
+    refund(game, "R1", order=order.number, RefundAmount=40)
+    refund(game, "R2", "processing", order=order.number, RefundAmount=60)
+
+    page = " ".join(show_order(client, order).content.decode().split())
+
+    told = [page.index(words) for words in (
+        "Refund: Succeeded", "$0.40 · R1", "Refund: Processing", "$0.60 · R2", "Order received",
+    )]  # fmt: skip
+    assert told == sorted(told)
+
+
 def test_an_order_costs_the_same_with_one_refund_and_with_many(client, game):
     order = OrderFactory(game=game)
     show_order(client, order)

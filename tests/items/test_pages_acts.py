@@ -197,3 +197,39 @@ def test_who_may_ask_may_not_therefore_remove(game, senior_developer, developer)
     ):
         assert as_(person).post(url(route, game), {"item": item.pk}).status_code == 403
     assert statuses(item) == ["released"]
+
+
+def test_one_act_leads_back_to_the_page_of_the_list_where_it_began(client, game):
+    item = made(game, "draft")
+
+    response = client.post(url("release-request", game), {"item": item.pk, "q": "a b", "page": "3"})
+
+    assert response.url == url("item-list", game, q="a b", page="3")
+
+
+def test_a_dialog_that_can_do_nothing_has_no_button_to_do_it(client, game, monkeypatch):
+    released = made(game, "released")
+    assert '<button class="btn danger">' not in text(
+        client.get(url("item-delete", game, item=released.pk))
+    )
+    draft = made(game, "draft")
+    assert '<button class="btn danger">' in text(
+        client.get(url("item-delete", game, item=draft.pk))
+    )
+
+    monkeypatch.setattr("items.views.acts.MAX_BATCH", 1)
+
+    assert '<button class="btn danger">' not in text(
+        client.get(url("item-delete", game), {"all": "1"})
+    )
+
+
+def test_an_exempt_release_asks_for_no_message_to_a_reviewer(client, game, reviewer):
+    ExemptionRequestFactory(game=game, status="approved", decided_by=reviewer, decided_at=AT)
+    item = made(game, "draft")
+
+    asked = text(client.get(url("release-request", game, item=item.pk)))
+    client.post(url("release-request", game), {"item": item.pk})
+
+    assert "Message to the reviewer" not in asked
+    assert statuses(item) == ["released"]

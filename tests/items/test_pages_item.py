@@ -203,3 +203,17 @@ def test_a_picture_is_found_only_where_it_belongs(client, game, outsider):
     assert as_(outsider).get(url("item-image", game, "sword", name)).status_code == 404
     elsewhere = MiniGameFactory(team=game.team)
     assert client.get(url("item-image", elsewhere, "sword", name)).status_code == 404
+
+
+def test_saving_leads_back_to_the_list_as_it_was(client, game, developer):
+    item = add(game, developer).item
+    item.refresh_from_db()
+    edit_url = url("item-edit", game, item.item_id, q="sw", page="2")
+    body = {"name": "Long sword", "price": "4.99", "version": item.revision}
+    assert f'href="{url("item-list", game)}?q=sw&amp;page=2" data-close' in text(
+        client.get(edit_url)
+    )
+
+    response = client.post(edit_url, body)
+
+    assert response.url == url("item-list", game, q="sw", page="2")

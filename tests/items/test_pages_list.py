@@ -145,6 +145,34 @@ def test_pages_are_numbered_and_strange_numbers_lead_somewhere(client, game):
     assert len(shown(client, game, size=50)) == 21
 
 
+def test_the_page_one_is_on_is_marked_and_its_neighbours_are_offered(client, game):
+    for number in range(20 * 9 + 1):
+        thing(game, f"item_{number:03}")
+
+    page = text(client.get(url("item-list", game), {"page": 5, "q": "item"}))
+
+    assert '<span class="cur" aria-current="page">5</span>' in page
+    assert 'href="?page=4&amp;q=item" rel="prev"' in " ".join(page.split())
+    assert 'href="?page=6&amp;q=item" rel="next"' in " ".join(page.split())
+
+
+def test_rows_per_page_speak_the_pages_language(client, game):
+    thing(game, "item")
+
+    page = text(client.get(url("item-list", game), headers={"Accept-Language": "zh-hans"}))
+
+    assert "每页 50 条" in page
+
+
+def test_what_is_done_to_a_row_leads_back_to_the_list_as_it_was(client, game):
+    thing(game, "item")
+
+    page = text(client.get(url("item-list", game), {"q": "it", "status": "draft"}))
+
+    assert f'{url("item-edit", game, "item")}?q=it&amp;status=draft"' in page
+    assert "&q=it&amp;status=draft" in page
+
+
 def test_the_list_takes_the_same_queries_for_one_and_twenty_rows(
     client, game, django_assert_max_num_queries
 ):

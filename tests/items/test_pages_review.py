@@ -123,10 +123,26 @@ def test_all_that_match_are_those_of_the_game_or_team(client, game, senior_devel
     others = ask(other.item, by)
     assert len(client.get(APPROVE, {"all": "1"}).context["changes"]) == 2
 
-    client.post(APPROVE, {"all": "1", "game": game.app_id})
+    client.post(APPROVE, {"all": "1", "game": game.app_id, "upto": others.pk})
 
     assert statuses(mine.version.item) == ["released"]
     assert ReleaseRequest.objects.get(pk=others.pk).status == "pending"
+
+
+def test_what_is_asked_for_after_the_reviewer_looked_is_not_decided_with_all_that_match(
+    client, game, senior_developer
+):
+    seen = waiting(game, senior_developer, item_id="seen")
+    queue_says = client.get(QUEUE, {"all": "1"}).context["upto"]
+    changed = waiting(game, senior_developer, item_id="changed")
+    dialog = dict(client.get(APPROVE, {"all": "1", "upto": queue_says}).context["fields"])
+    edit(changed.version.item, senior_developer, name="Other")
+    ask(changed.version.item, senior_developer)
+
+    client.post(APPROVE, dialog)
+
+    assert ReleaseRequest.objects.get(pk=seen.pk).status == "approved"
+    assert statuses(changed.version.item) == ["in_review"]
 
 
 @pytest.mark.parametrize("body", [{}, {"request": "x"}, {"request": "9" * 30}, {"all": "1"}])

@@ -103,3 +103,15 @@ def test_copy_shows_the_text_and_a_named_button():
     assert "<code>skin&quot;1</code>" in shown
     assert 'data-copy="skin&quot;1"' in shown
     assert 'aria-label="Copy skin&quot;1"' in shown
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"),
+    [
+        ("T12345678901", "T12345678901"),
+        ("T123456789012", '<span class="head">T123456</span>789012'),
+        ("<b>-<i>-123456", '<span class="head">&lt;b&gt;-&lt;i&gt;-</span>123456'),
+    ],
+)
+def test_a_long_id_is_cut_before_its_end(number, shown):
+    assert rendered("{{ number|ends }}", number=number) == shown

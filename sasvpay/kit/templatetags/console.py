@@ -8,6 +8,7 @@ from babel.dates import format_timedelta
 from babel.numbers import format_currency, format_decimal
 from django import template
 from django.conf import settings
+from django.core.paginator import Page
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -20,6 +21,8 @@ register = template.Library()
 
 # An en dash: what a table shows where there is nothing.
 NOTHING = "\N{EN DASH}"
+# How much of a long id's end is always shown. The style sheet leaves as much room for it.
+TAIL = 6
 TONES = frozenset({"success", "info", "warning", "danger", "neutral"})
 
 
@@ -87,6 +90,21 @@ def query(context: template.Context, **changes: Any) -> str:
         else:
             asked[name] = str(value)
     return f"?{asked.urlencode()}"
+
+
+@register.filter
+def ends(text: object) -> SafeString | str:
+    """Return an id that is cut before its end, where it has no room: its end tells it apart."""
+    whole = str(text)
+    if len(whole) <= 2 * TAIL:
+        return whole
+    return format_html('<span class="head">{}</span>{}', whole[:-TAIL], whole[-TAIL:])
+
+
+@register.simple_tag
+def page_numbers(page: Page[Any]) -> list[int | str]:
+    """Return the numbers to offer around a page, with an ellipsis for those left out."""
+    return list(page.paginator.get_elided_page_range(page.number, on_each_side=2, on_ends=1))
 
 
 @register.inclusion_tag("_copy.html")
