@@ -381,6 +381,8 @@ CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+# In development the console shows the mailbox's lines as they are; in production all is JSON.
+CELERY_WORKER_REDIRECT_STDOUTS = PRODUCTION
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat")
 # Each sweep expires before the next is due: a worker that was away does not catch up on alarms.
 CELERY_BEAT_SCHEDULE = {
