@@ -180,7 +180,7 @@ def _mail(invitation: Invitation, token: str, *, language: str, at: datetime) ->
         context={
             "team": invitation.team.name,
             "by": invitation.invited_by,
-            "role": invitation.get_role_display,
+            "role": TeamRole(invitation.role).label,
             "link": settings.SITE_URL + reverse("permissions:invitation", args=[token]),
             "expires_at": invitation.expires_at,
         },

@@ -360,7 +360,8 @@ CACHES: dict[str, Any] = (
 
 # --- Celery -----------------------------------------------------------------------------------
 
-CELERY_BROKER_URL = REDIS_URL or "filesystem://"
+CELERY_BROKER_URL = REDIS_URL or "localhost"
+CELERY_BROKER_TRANSPORT = None if REDIS_URL else "sasvpay.kit.broker:Transport"
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
     # A killed worker's tasks come back within seconds, not after an hour.
     {
@@ -389,6 +390,8 @@ CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+# In development the console shows the mailbox's lines as they are; in production all is JSON.
+CELERY_WORKER_REDIRECT_STDOUTS = PRODUCTION
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat")
 # Each sweep expires before the next is due: a worker that was away does not catch up on alarms.
 CELERY_BEAT_SCHEDULE = {

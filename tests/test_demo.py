@@ -1,10 +1,12 @@
 """The demo: made once, described for scripts, refused in production."""
 
 import json
+import shlex
 from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 
 from orders.models import DeliveryConfig
 from permissions.models import CallbackKey, MiniGame, Team, User
@@ -31,6 +33,20 @@ def test_demo_makes_people_teams_and_a_game_that_can_be_paid_in():
     assert ready.delivery_config.is_enabled
     assert ready.delivery_config.url == "http://127.0.0.1:8001/notify"
     assert Mail.objects.filter(to="admin@demo.example", kind="delivery_key").count() == 1
+
+
+@pytest.mark.django_db
+def test_demo_says_how_to_pay_from_another_terminal(settings):
+    settings.PORT, settings.DATA_DIR = 9000, settings.BASE_DIR / "my data"
+    moved = _demo()
+    settings.PORT, settings.DATA_DIR = 8000, settings.BASE_DIR / "var"
+    usual = _demo()
+
+    database = "" if connection.vendor == "sqlite" else "DATABASE_URL=… "
+    pay = ".venv/bin/python manage.py simulate --count 20\n"
+    folder = shlex.quote(str(settings.BASE_DIR / "my data"))
+    assert f"  PORT=9000 DATA_DIR={folder} {database}{pay}" in moved
+    assert f"  {database}{pay}" in usual
 
 
 @pytest.mark.django_db

@@ -1,7 +1,8 @@
 """Form pages: a dialog where there is JavaScript, a page of its own everywhere."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from django import forms
 from django.contrib import messages
@@ -10,6 +11,24 @@ from django.shortcuts import render
 
 from sasvpay.kit.answers import go_to
 from sasvpay.kit.errors import DomainError
+
+# By a refusal's code: what the forms call the field that it is about.
+_FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
+    "already_granted": ("capability",),
+    "already_member": ("email", "administrator"),
+    "app_id": ("app_id",),
+    "blank_name": ("name",),
+    "email_taken": ("email",),
+    "house_person": ("email", "administrator"),
+    "last_administrator": ("role",),
+    "merchant": ("merchant_id",),
+    "name_taken": ("name",),
+    "no_account": ("email",),
+    "same_name": ("name",),
+    "same_role": ("role",),
+    "team_person": ("email", "role"),
+    "unusable_email": ("email", "administrator"),
+}
 
 
 @dataclass(frozen=True)
@@ -44,7 +63,8 @@ def answer(
         try:
             act()
         except DomainError as refusal:
-            form.add_error(None, refusal.message)
+            named = (name for name in _FIELDS.get(refusal.code, ()) if name in form.fields)
+            form.add_error(next(named, None), refusal.message)
         else:
             messages.success(request, said)
             return go_to(request, dialog.back)

@@ -268,15 +268,24 @@ def test_simulate_refuses_odd_items(db):
         call_command("simulate", url="http://127.0.0.1:9/callback/x", key="k", items="gold")
 
 
-def test_simulate_takes_what_was_not_given_from_the_demo_game(db, settings):
+def test_simulate_takes_what_was_not_given_from_the_demo_game(
+    transactional_db, live_server, settings
+):
     game = MiniGameFactory(app_id="mg_8f21c4")
     CallbackKeyFactory(game=game)
     DeliveryConfigFactory(game=game, url="http://127.0.0.1:9/notify")
     out = StringIO()
-    settings.SITE_URL = "http://127.0.0.1:9"
+    settings.SITE_URL = live_server.url
 
-    with pytest.raises(CommandError, match="answered none, ClientConnectorError"):
-        call_command("simulate", count=1, timeout=0.1, stdout=out)
+    with pytest.raises(CommandError, match="1 answered with success but not delivered"):
+        call_command("simulate", count=1, duplicates=0, timeout=0.1, stdout=out)
 
+    assert Order.objects.get().game == game
     assert "No demo receiver at http://127.0.0.1:9" in out.getvalue()
     assert Simulate.help
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9/callback/x", "nonsense", "http://a:b/c"])
+def test_simulate_says_at_once_that_no_console_is_there(db, url):
+    with pytest.raises(CommandError, match=f"Nothing listens at {url} .*with this PORT"):
+        call_command("simulate", url=url, key="k", stdout=StringIO())

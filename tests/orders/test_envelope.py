@@ -1,6 +1,8 @@
 """The envelope: vectors, strictness, byte-for-byte payloads."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given
@@ -12,6 +14,33 @@ from tests.aftersales.reports import refund
 from tests.orders.callbacks import GOODS, PURCHASE, changed, purchase, signed
 
 KEY = "12345"
+# A process that has seen no callback yet, met by several at once, again and again.
+FRESH_PROCESS = """
+import importlib, sys, threading
+from orders import envelope
+
+body, payload, refund = (text.encode() for text in sys.argv[1:])
+sys.setswitchinterval(1e-6)
+for _round in range(60):
+    importlib.reload(envelope)
+    start = threading.Barrier(8)
+
+    def take():
+        for parse, told in (
+            (envelope.parse_envelope, body),
+            (envelope.parse_purchase, payload.decode()),
+            (envelope.parse_refund, refund.decode()),
+        ):
+            start.wait()
+            parse(told)
+
+    threads = [threading.Thread(target=take) for _each in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+print("survived")
+"""
 VECTOR = callback_docs.EXAMPLE_PAYLOAD
 NON_ASCII_VECTOR = VECTOR.replace("a=1&b=2", "中文 皮肤")
 
@@ -129,3 +158,18 @@ def test_parse_refund_takes(right):
 
     assert told.refund_no == right.get("RefundNo", "R1")
     assert told.refund_amount == right.get("RefundAmount", 100)
+
+
+def test_the_first_callbacks_of_a_process_may_come_at_once():
+    told = [signed(VECTOR).decode(), VECTOR, refund()]
+
+    ran = subprocess.run(
+        [sys.executable, "-c", FRESH_PROCESS, *told],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    # A crash of the interpreter has no traceback, only a negative number.
+    assert (ran.returncode, ran.stdout) == (0, "survived\n"), ran.stderr

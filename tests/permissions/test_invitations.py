@@ -25,6 +25,24 @@ def test_invite_mails_a_link_and_keeps_only_its_hash(team, team_admin):
     assert events() == ["member_invited"]
 
 
+def test_the_letter_says_who_invites_as_what_and_until_when(team, team_admin):
+    offer(team, team_admin, role=TeamRole.SENIOR_DEVELOPER)
+
+    said, _link, until = letters.bodies("new@example.com")[0].partition(
+        letters.link("new@example.com")
+    )
+    assert f'{team_admin} invites you to the team "{team}" as: Senior developer.' in said
+    assert "The link works once, until 2026-11-27 09:30 UTC." in until
+
+
+def test_the_letter_is_in_the_language_of_who_is_invited(team, team_admin):
+    UserFactory(email="new@example.com", language="zh-hans")
+
+    offer(team, team_admin, role=TeamRole.SENIOR_DEVELOPER)
+
+    assert "高级开发者" in letters.bodies("new@example.com")[0]
+
+
 def test_invite_again_replaces_the_pending_one(team, team_admin):
     first = offer(team, team_admin)
     old = letters.token("new@example.com")

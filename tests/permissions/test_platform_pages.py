@@ -3,10 +3,12 @@ from django.test import Client
 
 from permissions.matrix import HouseRole
 from permissions.models import Invitation, Merchant, MiniGame, Team, User
+from tests.architecture.world import snapshot
 from tests.factories import (
     MerchantFactory,
     MiniGameFactory,
     TeamFactory,
+    UserFactory,
 )
 from tests.permissions.pages import as_, url
 
@@ -166,3 +168,33 @@ def test_house_roles_that_cannot_be_given_are_refused(super_admin, platform_admi
 
     assert [added.status_code, changed.status_code, stays.status_code] == [422, 422, 422]
     assert User.objects.exclude(house_role="").count() == 2
+
+
+@pytest.mark.parametrize(
+    ("form", "typed", "field"),
+    [
+        ("team-add", {"name": "Taken"}, "name"),
+        ("team-add", {"name": "New", "administrator": "r@example.com"}, "administrator"),
+        ("team-rename", {"name": "Taken"}, "name"),
+        ("game-add", {"name": "Taken game"}, "name"),
+        ("game-add", {"name": "New", "app_id": "mg_taken"}, "app_id"),
+        ("team-merchant", {"merchant_id": "m_1", "name": "Bound"}, "merchant_id"),
+        ("team-administrator", {"email": "r@example.com"}, "email"),
+    ],
+)
+def test_a_refusal_stands_at_the_field_it_is_about(platform_admin, form, typed, field):
+    team = TeamFactory(name="Mine")
+    TeamFactory(name="Taken")
+    UserFactory(email="r@example.com", house_role=HouseRole.REVIEWER)
+    MiniGameFactory(team=team, app_id="mg_taken", name="Taken game")
+    MerchantFactory(team=team, merchant_id="m_1", name="Bound")
+    address = url(form) if form == "team-add" else url(form, team.pk)
+    browser = as_(platform_admin)
+    before = snapshot()
+
+    page = browser.post(address, typed)
+
+    assert page.status_code == 422
+    assert list(page.context["form"].errors) == [field]
+    assert {name: page.context["form"][name].value() for name in typed} == typed
+    assert snapshot() == before

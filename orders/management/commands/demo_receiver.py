@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from orders.arguments import not_negative, share
 from orders.demo_server import Behaviour, Memory, Receiver, serve
 
 
@@ -28,8 +29,10 @@ class Command(BaseCommand):
             ("hang", "not answered"),
             ("garbage", "answered with garbage"),
         ):
-            parser.add_argument(f"--{name}-rate", type=float, default=0.0, help=f"share {what}")
-        parser.add_argument("--delay-ms", type=float, default=0.0, help="pause before each answer")
+            parser.add_argument(f"--{name}-rate", type=share, default=0.0, help=f"share {what}")
+        parser.add_argument(
+            "--delay-ms", type=not_negative, default=0.0, help="pause before each answer"
+        )
         parser.add_argument("--key", default="", help="delivery key: verify the signatures")
         parser.add_argument("--log", type=Path, help="file to which each notification is added")
         parser.add_argument("--state", type=Path, help="file that remembers what was accepted")

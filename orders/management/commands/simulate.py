@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 import sys
 import time
 from argparse import ArgumentParser
@@ -15,6 +16,7 @@ from django.db import Error
 
 from items.models import ItemVersion
 from orders import simulation_report
+from orders.arguments import at_least_one, not_negative, share
 from orders.models import DeliveryConfig
 from orders.simulation import Scenario, Superapp, Ware
 from permissions.models import CallbackKey, MiniGame
@@ -37,20 +39,25 @@ class Command(BaseCommand):
         parser.add_argument("--key", help="callback key")
         parser.add_argument("--items", help="what is bought: id:price_in_cents,…")
         parser.add_argument("--receiver", help="address of the demo receiver; empty: do not ask")
-        parser.add_argument("--count", type=int, default=2000, help="purchases")
-        parser.add_argument("--rate", type=float, default=0.0, help="per second; 0: no limit")
-        parser.add_argument("--concurrency", type=int, default=32)
+        parser.add_argument("--count", type=at_least_one, default=2000, help="purchases")
         parser.add_argument(
-            "--duplicates", type=float, default=0.2, help="share sent twice at once"
+            "--rate", type=not_negative, default=0.0, help="per second; 0: no limit"
         )
-        parser.add_argument("--wrong-signatures", type=float, default=0.0, help="share forged")
+        parser.add_argument("--concurrency", type=at_least_one, default=32, help="at a time")
         parser.add_argument(
-            "--refunds", type=float, default=0.0, help="share refunded: early, by halves, too much"
+            "--duplicates", type=share, default=0.2, help="share sent twice at once"
+        )
+        parser.add_argument("--wrong-signatures", type=share, default=0.0, help="share forged")
+        parser.add_argument(
+            "--refunds", type=share, default=0.0, help="share refunded: early, by halves, too much"
         )
         parser.add_argument("--env", choices=["0", "1"], default="0", help="0: live, 1: test")
         parser.add_argument("--prefix", help="of the order numbers; default: new each time")
         parser.add_argument(
-            "--timeout", type=float, default=60.0, help="seconds for an answer, and for delivery"
+            "--timeout",
+            type=not_negative,
+            default=60.0,
+            help="seconds for an answer, and for delivery",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -59,6 +66,7 @@ class Command(BaseCommand):
         if not (options["url"] and options["key"]):
             raise CommandError("There is no demo game here: give --url and --key.")
         superapp = Superapp(_scenario(options))
+        _refuse_silence(options["url"])
         asyncio.run(self._send(superapp))
         app_id = urlsplit(options["url"]).path.rpartition("/")[2]
         counts = simulation_report.count(
@@ -109,6 +117,18 @@ def _scenario(options: dict[str, Any]) -> Scenario:
         refunds=options["refunds"],
         give_up_seconds=options["timeout"],
     )
+
+
+def _refuse_silence(url: str) -> None:
+    """Say at once that there is no console, instead of trying all purchases for a minute."""
+    try:
+        address = urlsplit(url)
+        port = address.port or (443 if address.scheme == "https" else 80)
+        socket.create_connection((address.hostname or "", port), timeout=5).close()
+    except (OSError, ValueError) as problem:
+        raise CommandError(
+            f"Nothing listens at {url} ({problem}). Is the console running, and with this PORT?"
+        ) from problem
 
 
 def _wares(text: str) -> list[Ware]:

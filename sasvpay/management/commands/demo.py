@@ -1,15 +1,19 @@
 """`manage.py demo`: load demo data, and print who may sign in (or, with --json, all of it)."""
 
 import json
+import shlex
 from argparse import ArgumentParser
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.core.management import BaseCommand, CommandError
+from django.db import connection
 from django.utils import timezone
 
 from permissions.matrix import Role
 from sasvpay import demonstration
+
+DEFAULT_PORT: Final = 8000
 
 
 class Command(BaseCommand):
@@ -44,6 +48,17 @@ class Command(BaseCommand):
         for person in described["people"]:
             role = Role(person["role"]).label
             self.stdout.write(f"  {person['email']:<24} {person['name']:<14} {role}")
-        self.stdout.write(
-            f"Demo game {described['app_id']}; pay in it: .venv/bin/python manage.py simulate --count 20"
-        )
+        self.stdout.write(f"Demo game {described['app_id']}; pay in it, in another terminal:")
+        self.stdout.write(f"  {_surroundings()}.venv/bin/python manage.py simulate --count 20")
+
+
+def _surroundings() -> str:
+    """Return what another terminal has to say to reach this console."""
+    folder = settings.DATA_DIR
+    told = {
+        "PORT": str(settings.PORT) if settings.PORT != DEFAULT_PORT else "",
+        "DATA_DIR": shlex.quote(str(folder)) if folder != settings.BASE_DIR / "var" else "",
+        # It may hold a password.
+        "DATABASE_URL": "" if connection.vendor == "sqlite" else "…",
+    }
+    return "".join(f"{name}={it} " for name, it in told.items() if it)
