@@ -352,6 +352,8 @@ CACHES: dict[str, Any] = {
 # --- Celery -----------------------------------------------------------------------------------
 
 CELERY_BROKER_URL = REDIS_URL or "filesystem://"
+if not REDIS_URL:
+    CELERY_BROKER_TRANSPORT = "sasvpay.kit.broker.Transport"
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
     # A killed worker's tasks come back within seconds, not after an hour.
     {
