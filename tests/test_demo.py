@@ -34,6 +34,21 @@ def test_demo_makes_people_teams_and_a_game_that_can_be_paid_in():
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("port", "folder", "command"),
+    [
+        (8000, "var", "pay in it: .venv/bin/python manage.py simulate"),
+        (8200, "var", "pay in it: PORT=8200 .venv/bin/python manage.py simulate"),
+        (8000, "/srv", "pay in it: DATA_DIR=/srv .venv/bin/python manage.py simulate"),
+    ],
+)
+def test_demo_names_the_command_that_pays_in_this_console(settings, port, folder, command):
+    settings.PORT, settings.DATA_DIR = port, settings.BASE_DIR / folder
+
+    assert command in _demo()
+
+
+@pytest.mark.django_db
 def test_demo_twice_adds_nothing():
     _demo()
     before = snapshot()

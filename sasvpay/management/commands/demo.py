@@ -2,14 +2,17 @@
 
 import json
 from argparse import ArgumentParser
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import BaseCommand, CommandError
 from django.utils import timezone
 
 from permissions.matrix import Role
 from sasvpay import demonstration
+
+DEFAULT_PORT: Final = 8000
 
 
 class Command(BaseCommand):
@@ -29,7 +32,10 @@ class Command(BaseCommand):
             raise CommandError("The demo has known passwords; it is refused when PRODUCTION=1.")
         now = timezone.now()
         url = f"http://127.0.0.1:{options['receiver_port']}/notify"
-        demonstration.load(receiver_url=url, at=now)
+        try:
+            demonstration.load(receiver_url=url, at=now)
+        except ImproperlyConfigured as problem:
+            raise CommandError(str(problem)) from problem
         if options["quiet"]:
             return
         described = demonstration.describe(receiver_url=url, at=now)
@@ -45,5 +51,13 @@ class Command(BaseCommand):
             role = Role(person["role"]).label
             self.stdout.write(f"  {person['email']:<24} {person['name']:<14} {role}")
         self.stdout.write(
-            f"Demo game {described['app_id']}; pay in it: .venv/bin/python manage.py simulate --count 20"
+            f"Demo game {described['app_id']}; pay in it:"
+            f" {_where()}.venv/bin/python manage.py simulate --count 20"
         )
+
+
+def _where() -> str:
+    """Return what another shell must know to find this console, where that is not the default."""
+    port = "" if settings.PORT == DEFAULT_PORT else f"PORT={settings.PORT} "
+    is_moved = settings.DATA_DIR != settings.BASE_DIR / "var"
+    return port + (f"DATA_DIR={settings.DATA_DIR} " if is_moved else "")
