@@ -13,12 +13,14 @@ from kombu.utils.json import dumps
 class Channel(filesystem.Channel):
     """kombu's makes the file and then writes it: a worker that looked between the two died of it."""
 
-    def _put(self, queue: str, message: Any, **options: Any) -> None:
+    def _put(  # type: ignore[override]  # -- in the stubs the two bases do not agree
+        self, queue: str, payload: Any, **options: Any
+    ) -> None:
         folder = Path(self.data_folder_out)
         # Nobody takes it under this name: its queue is none.
         half = folder / f"{uuid.uuid4()}.half"
         try:
-            half.write_bytes(dumps(message).encode())
+            half.write_bytes(dumps(payload).encode())
             # Workers take messages in the order of their names.
             half.replace(folder / f"{round(monotonic() * 1000)}_{uuid.uuid4()}.{queue}.msg")
         except OSError as problem:
