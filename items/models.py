@@ -149,7 +149,7 @@ class ExemptionRequest(EndableOfGame):
         ]
 
     def __str__(self) -> str:
-        return f"{self.game}: {self.get_status_display()}"
+        return str(self.game)
 
 
 class ReleaseRequest(ReviewRequest):

@@ -312,4 +312,4 @@ class TestPush(OfGame):
         ]
 
     def __str__(self) -> str:
-        return f"{self.game}: {self.verdict}"
+        return self.url

@@ -54,6 +54,12 @@ def troubles(game: MiniGame) -> list[Trouble]:
     return [_trouble(receiver, config) for receiver in slow]
 
 
+def paused_envs(game: MiniGame) -> list[str]:
+    """Return the environments whose URL is paused: what waits there is due when it answers again."""
+    paused = Receiver.objects.filter(game=game, paused_at__isnull=False)
+    return list(paused.values_list("env", flat=True))
+
+
 def _trouble(receiver: Receiver, config: DeliveryConfig) -> Trouble:
     owed = Delivery.objects.filter(
         game=receiver.game_id, env=receiver.env, status=DeliveryStatus.WAITING
@@ -61,7 +67,7 @@ def _trouble(receiver: Receiver, config: DeliveryConfig) -> Trouble:
     return Trouble(
         receiver=receiver,
         url=config.test_url if receiver.env == Env.TEST else config.url,
-        reason=f"{verdicts.explain(receiver.last_verdict)} {receiver.last_detail}".strip(),
+        reason=verdicts.tell(receiver.last_verdict, receiver.last_detail),
         waiting=listing.capped_count(owed),
     )
 

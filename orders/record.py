@@ -11,7 +11,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from orders import delivery, envelope
+from orders import delivery, envelope, verdicts
 from orders.models import (
     ConflictingCallback,
     Delivery,
@@ -215,7 +215,7 @@ def _attempt_moment(attempt: Attempt) -> Moment:
         "number": made.number,
         "verdict": made.get_verdict_display(),
     }
-    text = f"{attempt.sentence} {made.detail}".strip()
+    text = verdicts.tell(made.verdict, made.detail)
     return Moment(made.started_at, title, text, "success" if attempt.is_success else "danger")
 
 

@@ -43,6 +43,11 @@ def explain(verdict: str) -> str:
     return str(_SENTENCES[Verdict(verdict)])
 
 
+def tell(verdict: str, detail: str) -> str:
+    """Return the sentence, and what exactly was found."""
+    return f"{explain(verdict)} ({detail})" if detail else explain(verdict)
+
+
 def judge(answer: Answer) -> tuple[Verdict, str]:
     """Return the verdict and what exactly was found. Everything but DELIVERED is a retry."""
     verdict, detail = _judge(answer)

@@ -3,8 +3,6 @@
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 
-from django.contrib.auth.models import Permission
-from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
 from django.utils.translation import gettext as _
 
@@ -104,11 +102,8 @@ def _refuse_ungrantable(capability: Capability) -> None:
 
 
 def _store(game: MiniGame, user: User, capabilities: AbstractSet[Capability]) -> None:
-    wanted = Permission.objects.filter(
-        content_type=ContentType.objects.get_for_model(MiniGame),
-        codename__in=[capability.codename for capability in capabilities],
-    )
+    codenames = {capability.codename for capability in capabilities}
     GameGrant.objects.bulk_create(
         GameGrant(user=user, content_object=game, permission=permission)
-        for permission in wanted.order_by("codename")
+        for permission in teams.stored_permissions(MiniGame, codenames)
     )

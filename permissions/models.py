@@ -298,7 +298,7 @@ class PaymentRequest(EndableOfGame):
         ]
 
     def __str__(self) -> str:
-        return f"{self.game}: {self.get_status_display()}"
+        return str(self.game)
 
 
 class CallbackKey(OfGame):

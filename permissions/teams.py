@@ -4,11 +4,14 @@ Whoever changes a team's members locks the team's row first, so that two acts qu
 person's, because a house role and a place in a team exclude each other.
 """
 
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 
 from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.models import ContentType
+from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
+from django.db.models import Model
 from django.utils.translation import gettext as _
 
 from permissions import people
@@ -69,13 +72,24 @@ def apply_defaults(membership: Membership) -> int:
                 content_object_id=membership.team_id,
                 permission=permission,
             )
-            for permission in Permission.objects.filter(
-                content_type=ContentType.objects.get_for_model(Team), codename__in=missing
-            ).order_by("codename")
+            for permission in stored_permissions(Team, missing)
         )
     if surplus:
         stored.filter(permission__codename__in=surplus).delete()
     return len(missing) + len(surplus)
+
+
+def stored_permissions(model: type[Model], codenames: AbstractSet[str]) -> list[Permission]:
+    """Return the rows that grants point at. Raises ImproperlyConfigured where one is missing."""
+    found = Permission.objects.filter(
+        content_type=ContentType.objects.get_for_model(model), codename__in=codenames
+    ).order_by("codename")
+    # `migrate` makes them at its very end: whoever is faster would grant nothing, and not know it.
+    if len(found) < len(codenames):
+        raise ImproperlyConfigured(
+            "The database is not ready: let `manage.py migrate` finish, then try again."
+        )
+    return list(found)
 
 
 @transaction.atomic

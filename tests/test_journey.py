@@ -10,6 +10,7 @@ from django.urls import reverse
 from orders import envelope
 from orders.models import Order
 from permissions.models import Invitation, Membership, MiniGame, Team
+from sasvpay import fact_words
 from sasvpay.kit import crypto
 from sasvpay.kit.audit import Event
 from sasvpay.kit.models import AuditEvent, Mail
@@ -123,3 +124,13 @@ def test_the_way_to_a_paid_order_works_through_the_pages_and_is_remembered(
         Event.DELIVERY_CONFIGURED,
         Event.NOTIFICATION_ENABLED,
     ]
+    assert {name for event in AuditEvent.objects.all() for name in _facts(event)} <= set(
+        fact_words.FACTS
+    )
+
+
+def _facts(event):
+    """Return the names of an event's facts, those before and after included."""
+    sides = [event.facts.get(side) for side in ("before", "after")]
+    inner = [name for side in sides if isinstance(side, dict) for name in side]
+    return {name for name in event.facts if name not in {"before", "after"}} | set(inner)

@@ -7,6 +7,7 @@ import time_machine
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import translation
 
 from orders.models import DeliveryConfig
 from sasvpay import changes, trail
@@ -220,6 +221,43 @@ def test_before_and_after_are_told_in_words(game, facts, expected):
     assert [(one.label, one.before, one.after) for one in told.changes] == expected
     if "capability" in facts:
         assert told.facts == [("Capability", "Virtual items: add, edit, discard drafts")]
+
+
+@pytest.mark.parametrize(
+    ("event", "facts", "expected"),
+    [
+        (Event.TEST_PUSH_SENT, {"verdict": "not_json"}, "应答不是 JSON 对象"),
+        (Event.ORDER_SETTLED, {"flags": ["unknown_item", "paid_nothing"]}, "未知道具, 实付为零"),
+        (Event.DELIVERY_RESENT, {"left_out": {"sending": 2}}, "该订单正在推送。 (2)"),
+        (Event.RELEASE_WITHDRAWN, {"because": "edited"}, "道具已编辑"),
+        (Event.SIGNED_IN, {"means": ["password", "mfa"]}, "密码, 两步验证"),
+        (Event.SECOND_FACTOR_ADDED, {"factor": "totp"}, "身份验证器应用"),
+        (Event.ORDERS_EXPORTED, {"columns": ["number", "paid"]}, "订单号, 实付金额"),
+        (Event.REFUNDS_EXPORTED, {"columns": ["number", "paid"]}, "退款单号, 订单实付金额"),
+        (Event.MEMBER_JOINED, {"role": "developer"}, "开发者"),
+        (Event.MEMBER_JOINED, {"email": "developer"}, "developer"),
+    ],
+)
+def test_codes_are_told_in_the_language_of_the_page(game, event, facts, expected):
+    note(game, event, **facts)
+
+    with translation.override("zh-hans"):
+        told = changes.told(AuditEvent.objects.get())
+
+    assert [value for _label, value in told.facts] == [expected]
+
+
+def test_a_status_is_told_in_the_words_of_its_page(game):
+    note(game, before={"status": "pending"}, after={"status": "disabled"})
+    note(game, before={"status": "failed"}, after={"status": "delivered"})
+
+    with translation.override("zh-hans"):
+        told = [changes.told(row).changes for row in AuditEvent.objects.order_by("number")]
+
+    assert [(one.before, one.after) for [one] in told] == [
+        ("待审核", "已停用"),
+        ("失败", "已送达"),
+    ]
 
 
 def test_every_kind_of_object_that_can_be_remembered_can_be_chosen():

@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
-from orders import delivery, delivery_config, filters, record
+from orders import delivery, delivery_config, filters, receivers, record
 from orders.delivery_forms import DeliverySearchForm
 from orders.models import DeliveryAttempt, DeliveryConfig, DeliveryStatus, Order
 from orders.templatetags.delivery_state import capped
@@ -37,7 +37,11 @@ def delivery_list(request: ConsoleRequest, game: MiniGame) -> HttpResponse:
 
 def _standing(game: MiniGame) -> dict[str, Any]:
     config = DeliveryConfig.objects.filter(game=game).first()
-    return {"config": config, "backlog": delivery_config.backlog(game, config)}
+    return {
+        "config": config,
+        "backlog": delivery_config.backlog(game, config),
+        "paused_envs": receivers.paused_envs(game),
+    }
 
 
 def _found(request: ConsoleRequest, game: MiniGame, form: DeliverySearchForm) -> dict[str, Any]:
@@ -88,6 +92,7 @@ def delivery_detail(request: ConsoleRequest, game: MiniGame, order_id: int) -> H
         "attempts": attempts,
         "timeline": record.timeline(order, attempts, [], acts),
         "next_attempt_at": record.next_attempt_at(order.delivery),
+        "is_paused": order.env in receivers.paused_envs(game),
         "why_held": record.why_held(order, config),
         "delivery_id": record.delivery_id_of(order),
     }

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
-from orders import filters, record, settlement
+from orders import filters, receivers, record, settlement
 from orders.forms import OrderSearchForm, SettleForm
 from orders.models import DeliveryConfig, Order
 from orders.templatetags.delivery_state import capped
@@ -90,6 +90,7 @@ def _told(order: Order) -> dict[str, Any]:
         "conflicts": conflicts,
         "timeline": record.timeline(order, attempts, conflicts, acts),
         "next_attempt_at": record.next_attempt_at(work),
+        "is_paused": order.env in receivers.paused_envs(order.game),
         "why_held": record.why_held(order, config),
         "delivery_id": record.delivery_id_of(order),
         "sent_body": record.sent_body(order, attempts[0].made.signature) if attempts else "",

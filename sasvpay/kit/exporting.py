@@ -201,6 +201,18 @@ def export_of(job: Job) -> Export:
     return export
 
 
+def columns_of(event: str) -> dict[str, str]:
+    """Return what the columns are called of the list whose export is remembered as that event."""
+    paths = (path for kind, path in settings.JOB_KINDS.items() if kind.endswith(_SUFFIX))
+    exports = (import_string(path) for path in paths)
+    return {
+        column.name: str(column.title)
+        for export in exports
+        if export.event == event
+        for column in export.columns()
+    }
+
+
 def mine(user: Any) -> "QuerySet[Job]":
     """Return a person's exports that were made in the background, the newest first."""
     kinds = [kind for kind in settings.JOB_KINDS if kind.endswith(_SUFFIX)]

@@ -65,7 +65,7 @@ def test_record_remembers_who_what_when_and_where(game, team_admin):
         game.app_id,
         "PaymentRequest",
         str(request.pk),
-        f"{game.name}: Pending",
+        game.name,
     )
     assert (row.facts, row.request_id) == ({"message": "m"}, "r-1")
 

@@ -7,6 +7,9 @@ from threading import Barrier, Event
 import pytest
 from kombu import Connection
 
+from sasvpay.celery import app
+from sasvpay.kit import broker
+
 MESSAGES = 400
 
 
@@ -63,3 +66,9 @@ def test_processes_that_start_at_once_bind_one_table(channel, times):
 
     assert all(f"queue{number}" in queues for number, queues in enumerate(seen))
     assert {row.queue for row in channel().get_table("jobs")} == {f"queue{n}" for n in range(8)}
+
+
+def test_celery_uses_it_where_there_is_no_redis(settings):
+    transport = app.connection_for_write().transport
+
+    assert settings.REDIS_URL or isinstance(transport, broker.Transport)

@@ -163,7 +163,7 @@ def test_orders_that_came_before_are_counted_on_the_pages(client, game, has_conf
     assert words in log
     assert "3 live" in " ".join(log.split())
     assert "1 test" in " ".join(log.split())
-    assert "Orders that wait for a URL" in page or "Waiting orders" in page
+    assert "Orders that wait:" in page or "Waiting orders" in page
 
 
 def test_switching_on_warns_when_no_test_notification_passed(client, game):
@@ -198,6 +198,30 @@ def test_a_paused_url_is_told_on_the_games_pages(client, game, config, name):
 
     Receiver.objects.update(paused_at=None)
     assert "answers again" in get(client, game, name).content.decode()
+
+
+def test_what_waits_for_a_paused_url_names_no_moment_of_its_plan(client, game, config):
+    now = timezone.now()
+    due = {"due_at": now - timedelta(minutes=3), "attempts": 1, "last_verdict": "timeout"}
+    live = work(game, DeliveryStatus.WAITING, "LIVE", **due)
+    work(game, DeliveryStatus.WAITING, "TEST", order__env=Env.TEST, **due)
+    Receiver.objects.create(
+        game=game, env="0", failures=31, failing_since=now, last_verdict="timeout",
+        paused_at=now, next_at=now,
+    )  # fmt: skip
+
+    log = " ".join(get(client, game).content.decode().split())
+    pages = [
+        get(client, game, name, live.pk).content.decode()
+        for name in ("delivery-detail", "order-detail")
+    ]
+
+    moment = f"{live.due_at:%Y-%m-%d %H:%M:%S}</time>"
+    assert log.count("the URL is paused") == 1
+    assert log.count(moment) == 1  # of the order whose URL is not
+    for page in pages:
+        assert "When the URL answers again: pushing is paused." in page
+        assert moment not in page
 
 
 # --- One delivery -----------------------------------------------------------------------------

@@ -1,11 +1,13 @@
 import pytest
+from django.contrib.auth.models import Permission
+from django.core.exceptions import ImproperlyConfigured
 
 from permissions import game_grants, teams
 from permissions.access import can
 from permissions.matrix import Capability, TeamRole
 from permissions.models import GameGrant, Membership, TeamGrant
 from sasvpay.kit.models import AuditEvent
-from tests.factories import AT, MembershipFactory, MiniGameFactory
+from tests.factories import AT, MembershipFactory, MiniGameFactory, UserFactory
 from tests.permissions.acts import events, fresh
 
 
@@ -67,3 +69,14 @@ def test_remove_twice_is_told(team, team_admin, developer):
 
     with pytest.raises(teams.GoneError):
         teams.remove(membership=again, by=team_admin, at=AT)
+
+
+def test_nobody_joins_with_fewer_grants_than_the_role_has(team, developer):
+    Permission.objects.filter(codename="item_edit", content_type__model="team").delete()
+    newcomer = UserFactory()
+
+    with pytest.raises(ImproperlyConfigured, match="migrate"):
+        teams.add_member(team=team, user=newcomer, role=TeamRole.DEVELOPER, by=None, at=AT)
+
+    assert not Membership.objects.filter(user=newcomer).exists()
+    assert not TeamGrant.objects.filter(user=newcomer).exists()

@@ -6,6 +6,7 @@ from argparse import ArgumentParser
 from typing import Any, Final
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import BaseCommand, CommandError
 from django.db import connection
 from django.utils import timezone
@@ -33,7 +34,10 @@ class Command(BaseCommand):
             raise CommandError("The demo has known passwords; it is refused when PRODUCTION=1.")
         now = timezone.now()
         url = f"http://127.0.0.1:{options['receiver_port']}/notify"
-        demonstration.load(receiver_url=url, at=now)
+        try:
+            demonstration.load(receiver_url=url, at=now)
+        except ImproperlyConfigured as problem:
+            raise CommandError(str(problem)) from problem
         if options["quiet"]:
             return
         described = demonstration.describe(receiver_url=url, at=now)
