@@ -1,14 +1,13 @@
 """An uploaded workbook, read into rows that wait: what each would change, or why it cannot.
 
-Rows are kept in steps, each a transaction of its own: the job shows how far it is, and no lock is
+Rows are kept in parts, each a transaction of its own: the job shows how far it is, and no lock is
 held while a picture is decoded.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from functools import partial
-from itertools import chain
-from typing import TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 from zipfile import ZipFile
 
 from django.db import transaction
@@ -20,7 +19,7 @@ from items.cells import CellError
 from items.import_pictures import Pictures
 from items.models import ImportBatch, ImportRow, ItemVersion
 from items.workbook import Problem, Right, Wrong
-from sasvpay.kit import confined
+from sasvpay.kit import confined, sheets
 from sasvpay.kit.jobs import Progress
 from sasvpay.kit.sheet_parts import SheetError
 
@@ -28,10 +27,31 @@ if TYPE_CHECKING:
     from django.core.files.base import File
     from django.db.models.fields.files import FieldFile
 
-# A step ends after so many rows, or so many pictures, which take longer.
+# A part ends after so many rows, or so many pictures, which take longer.
 STEP: Final = 5_000
 STEP_PICTURES: Final = 20
 MAX_NOTED: Final = 20
+# Name, thumbnail and digest of none.
+_NO_PICTURE: Final = ("", "", "")
+
+
+class Part(NamedTuple):
+    """Some rows of a workbook, and where they stand; the first part has none."""
+
+    headings_row: int
+    last_row: int
+    # The letters of each column.
+    where: list[str]
+    # The headings of columns that are passed over.
+    unknown: list[str]
+    # Of right rows without a picture, nearly all there are, the first fields: row to price.
+    plain: list[tuple[int, str, str, int]]
+    others: list[Right | Wrong]
+
+    @property
+    def reached(self) -> int:
+        """Return the last row of these."""
+        return max(row[0] for row in (*self.plain[-1:], *self.others[-1:]))
 
 
 class SupersededError(Exception):
@@ -53,21 +73,44 @@ def forget(batch: ImportBatch) -> None:
     batch.rows.all().delete()
 
 
+def parts(file: IO[bytes]) -> Iterator[Part]:
+    """Return a workbook in parts that take about as long; raise SheetError."""
+    with sheets.read(file, workbook.COLUMNS) as sheet:
+        where = [sheet.where(column.field) for column in workbook.COLUMNS]
+        unknown = workbook.unknown_headings(sheet)
+        outline = Part(sheet.headings.row, sheet.scan.last_row, where, unknown, [], [])
+        yield outline
+        part, pictures = outline._replace(plain=[], others=[]), 0
+        for row in workbook.rows(sheet):
+            if isinstance(row, Right) and not row.image:
+                part.plain.append(row[:4])
+            else:
+                part.others.append(row)
+                pictures += isinstance(row, Right)
+            if len(part.plain) + len(part.others) == STEP or pictures == STEP_PICTURES:
+                yield part
+                part, pictures = outline._replace(plain=[], others=[]), 0
+        if part.plain or part.others:
+            yield part
+
+
 def read(batch: ImportBatch, progress: Progress) -> None:
     """Read the workbook, and keep its rows; raise SheetError."""
     forget(batch)
+    # The child needs every language: it finds them here, or would load them anew each time.
+    sheets.known_headings(workbook.COLUMNS)
     with ExitStack() as stack:
         # Opened twice: two processes that shared a file would share their place in it.
         theirs, ours = (stack.enter_context(_opened(batch.workbook)) for _each in range(2))
         zipped = stack.enter_context(_opened(batch.pictures)) if batch.pictures else None
-        parts = stack.enter_context(closing(confined.results(partial(workbook.parts, theirs))))
-        first = next(parts)
+        found = stack.enter_context(closing(confined.results(partial(parts, theirs))))
+        first = next(found)
         pictures = Pictures(stack.enter_context(ZipFile(ours)), zipped)
         progress.report(done=0, total=max(first.last_row - first.headings_row, 0))
         reader = _Reader(batch, pictures, first.where)
-        for rows in steps(chain.from_iterable(part.rows for part in parts)):
-            reader.keep(rows)
-            progress.report(done=rows[-1].row - first.headings_row)
+        for part in found:
+            reader.keep(part)
+            progress.report(done=part.reached - first.headings_row)
         unused = pictures.unused()
         batch.notes = {
             "unknown": first.unknown[:MAX_NOTED],
@@ -90,20 +133,6 @@ def count(batch: ImportBatch) -> None:
     batch.in_review = import_sql.count_in_review(batch)
 
 
-def steps(rows: Iterable[Right | Wrong]) -> Iterator[list[Right | Wrong]]:
-    """Return rows in parts that take about as long."""
-    part: list[Right | Wrong] = []
-    pictures = 0
-    for row in rows:
-        part.append(row)
-        pictures += isinstance(row, Right) and row.image != ""
-        if len(part) == STEP or pictures == STEP_PICTURES:
-            yield part
-            part, pictures = [], 0
-    if part:
-        yield part
-
-
 class _Reader:
     """What reading the rows of one batch needs to know."""
 
@@ -114,17 +143,18 @@ class _Reader:
         gone = batch.game.items.exclude(deleted_at=None)
         self._gone = frozenset(gone.values_list("item_id", flat=True))
 
-    def keep(self, rows: Sequence[Right | Wrong]) -> None:
-        """Keep the rows of one step."""
-        digests = self._digests(rows)
+    def keep(self, part: Part) -> None:
+        """Keep the rows of one part."""
+        digests = self._digests(part.others)
         staged: list[tuple[Any, ...]] = []
         wrong: list[Wrong] = []
-        for row in rows:
+        for row in (*part.others, *self._doubtful(part)):
             taken = row if isinstance(row, Wrong) else self._take(row, digests)
             if isinstance(taken, Wrong):
                 wrong.append(taken)
             else:
                 staged.append(taken)
+        staged += [(*row, *_NO_PICTURE) for row in part.plain if row[1] not in self._gone]
         try:
             with transaction.atomic():
                 locked(self._batch)
@@ -133,6 +163,12 @@ class _Reader:
         except BaseException:
             images.delete([name for row in staged for name in row[4:6] if name])
             raise
+
+    def _doubtful(self, part: Part) -> Iterator[Right]:
+        """Return the plain rows that cannot be kept as they are."""
+        return (
+            Right(*row, image="", is_in_sheet=False) for row in part.plain if row[1] in self._gone
+        )
 
     def _digests(self, rows: Sequence[Right | Wrong]) -> dict[str, str]:
         """Return which pictures the items of these rows show now."""
@@ -151,7 +187,7 @@ class _Reader:
         if row.item_id in self._gone:
             reason = _("An item with this ID was deleted. An ID is never used again.")
             return self._refused(row, 0, reason)
-        stored = ("", "", "")
+        stored = _NO_PICTURE
         if row.image:
             try:
                 content = self._pictures.read(row.image, is_in_sheet=row.is_in_sheet)

@@ -3,6 +3,8 @@
 Rows go into a temporary table first, then one statement compares them with the catalogue.
 """
 
+import csv
+import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -65,17 +67,17 @@ where r.batch_id = %s and r.kind = 'new'
 order by r.item_id
 on conflict (game_id, item_id) do nothing
 """
-# Whatever has no version was made just now: nobody else sees it.
 _NEW_VERSIONS: Final = f"""
 insert into items_itemversion ({_MADE})
 select item.id, 1, r.name, r.price_cents, r.image, r.thumbnail, r.image_digest,
     'draft', %s, %s, %s
 from items_importrow r
 join items_item item on item.game_id = %s and item.item_id = r.item_id and item.deleted_at is null
-where r.batch_id = %s and r.kind = 'new'
-    and not exists (select 1 from items_itemversion v where v.item_id = item.id)
+where r.batch_id = %s and r.kind = 'new' {{only_ours}}
 order by item.id
 """  # noqa: S608 -- our own names, no values
+# Nobody else sees an item before it has a version.
+_ONLY_OURS: Final = "and not exists (select 1 from items_itemversion v where v.item_id = item.id)"
 _LOCK: Final = """
 select item.id from items_item item
 join items_importrow r on item.game_id = %s and item.item_id = r.item_id
@@ -153,9 +155,11 @@ def _fill(cursor: Any, rows: Sequence[Sequence[Any]]) -> None:
     # Two steps may be within one transaction.
     cursor.execute(f"delete from {_CHUNK}")  # noqa: S608 -- our own name
     if _is_postgresql():
-        with cursor.copy(f"copy {_CHUNK} ({', '.join(STAGED)}) from stdin") as copy:
-            for row in rows:
-                copy.write_row(row)
+        # Nothing makes lines faster than csv; in quotes an empty text is one.
+        lines = io.StringIO()
+        csv.writer(lines, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n").writerows(rows)
+        with cursor.copy(f"copy {_CHUNK} ({', '.join(STAGED)}) from stdin (format csv)") as copy:
+            copy.write(lines.getvalue())
         return
     marks = ", ".join(["%s"] * len(STAGED))
     for start in range(0, len(rows), _MANY):
@@ -178,10 +182,13 @@ def to_do(batch: ImportBatch, *, by: User, at: datetime) -> Iterator[int]:
     moment = _moment(at)
     with connection.cursor() as cursor:
         cursor.execute(_NEW_ITEMS, [batch.game_id, moment, batch.pk])
-        cursor.execute(_NEW_VERSIONS, [moment, by.pk, moment, batch.game_id, batch.pk])
         made = cursor.rowcount
-        # One that somebody else made meanwhile may differ.
-        too = Kind.NEW if made < batch.new else Kind.CHANGED
+        # Others that somebody made meanwhile have a version, which may differ.
+        only_ours, too = ("", Kind.CHANGED) if made == batch.new else (_ONLY_OURS, Kind.NEW)
+        cursor.execute(
+            _NEW_VERSIONS.format(only_ours=only_ours),
+            [moment, by.pk, moment, batch.game_id, batch.pk],
+        )
         if _is_postgresql():
             cursor.execute(_LOCK, [batch.game_id, batch.pk, too])
         on_commit = "on commit drop" if _is_postgresql() else ""

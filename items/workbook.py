@@ -6,7 +6,6 @@ that is wrong with it is known.
 
 import unicodedata
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from typing import IO, Annotated, Any, Final, NamedTuple
 
 import msgspec
@@ -19,7 +18,7 @@ from items import cells
 from items.cells import CellError
 from items.marks import marks_of, picture_of, pictures_of
 from items.models import MAX_PRICE_CENTS
-from sasvpay.kit import sheet_writing, sheets
+from sasvpay.kit import sheet_writing
 from sasvpay.kit.money import format_cents
 from sasvpay.kit.sheet_pictures import Picture
 from sasvpay.kit.sheets import Column, Rule, Sheet, folded
@@ -77,8 +76,6 @@ REASONS: Final = Column(
     width=80,
     example="",
 )
-# How many rows are handed over at once.
-_PART: Final = 1_000
 _EXAMPLE: Final = tuple(column.example for column in COLUMNS)
 # What is right beyond doubt; whatever else may be right too is asked of the rules.
 _PLAIN: Final = r"\w!-~\u3001-\u303e\uff01-\uff5e"
@@ -116,18 +113,6 @@ class Wrong(NamedTuple):
     picture: str = ""
 
 
-class Part(NamedTuple):
-    """Some rows of a workbook, and where they stand; the first part has none."""
-
-    headings_row: int
-    last_row: int
-    # The letters of each column.
-    where: list[str]
-    # The headings of columns that are passed over.
-    unknown: list[str]
-    rows: "list[Right | Wrong]"
-
-
 class _Cells(msgspec.Struct, array_like=True, gc=False):
     item_id: Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9_-]{1,64}\Z")]
     name: Annotated[str, msgspec.Meta(pattern=rf"\A[{_PLAIN}](?:[ {_PLAIN}]{{0,62}}[{_PLAIN}])?\Z")]
@@ -135,17 +120,6 @@ class _Cells(msgspec.Struct, array_like=True, gc=False):
     image: Annotated[
         str, msgspec.Meta(pattern=r"\A(?:[A-Za-z0-9_-]{1,90}\.(?:png|jpg|jpeg|webp))?\Z")
     ]
-
-
-def parts(file: IO[bytes]) -> Iterator[Part]:
-    """Return a workbook in parts; raise SheetError."""
-    with sheets.read(file, COLUMNS) as sheet:
-        where = [sheet.where(column.field) for column in COLUMNS]
-        first = Part(sheet.headings.row, sheet.scan.last_row, where, unknown_headings(sheet), [])
-        yield first
-        found = rows(sheet)
-        while some := list(islice(found, _PART)):
-            yield first._replace(rows=some)
 
 
 def rows(sheet: Sheet) -> Iterator[Right | Wrong]:
@@ -173,9 +147,9 @@ def _plain(number: int, values: tuple[Any, ...]) -> Right | None:
         row = msgspec.convert(values, _Cells)
     except msgspec.ValidationError:
         return None
-    if round(row.price, 2) != row.price or not unicodedata.is_normalized("NFC", row.name):
-        return None
     cents = round(row.price * 100)
+    if cents / 100 != row.price or not unicodedata.is_normalized("NFC", row.name):
+        return None
     return Right(number, row.item_id, row.name, cents, row.image, is_in_sheet=False)
 
 

@@ -248,9 +248,8 @@ class Parser(DefusedExpatParser):  # type: ignore[misc]  # -- defusedxml ships n
         self.scan = Scan()
         self._roots = roots
         self._own = ""
-        # By the full name: who takes such elements, and of which the words are asked for.
+        # By the full name: who takes such elements; None passes them over.
         self._listeners: dict[str, Listener | None] = {}
-        self._texts: dict[str, str] = {}
         self._words: list[str] = []
         super().__init__(namespaceHandling=1, forbid_dtd=True)
 
@@ -270,29 +269,36 @@ class Parser(DefusedExpatParser):  # type: ignore[misc]  # -- defusedxml ships n
         self._parser.StartElementHandler = self._start if self.scan.listens else None
 
     def _start(self, name: str, attrs: Attributes) -> None:
-        if name not in self._listeners:
-            self._learn(name)
-        listener = self._listeners[name]
-        if listener is None:
-            return
-        if not self.scan.only_own:
-            attrs = {key.rpartition(" ")[2]: value for key, value in attrs.items()}
-        listener(attrs)
-        if name in self._texts:
-            self._words = []
-            self._parser.CharacterDataHandler = self._words.append
-            self._parser.EndElementHandler = self._end
+        try:
+            listener = self._listeners[name]
+        except KeyError:
+            listener = self._learn(name)
+        if listener is not None:
+            listener(attrs)
 
-    def _learn(self, name: str) -> None:
-        namespace, _space, local = name.rpartition(" ")
+    def _learn(self, name: str) -> Listener | None:
+        """Find out once who takes the elements of a name, and in which form."""
         self.scan.keep(self._listeners)
-        if self.scan.only_own and namespace != self._own:
-            self._listeners[name] = None
-            return
-        self._listeners[name] = self.scan.listener(local)
-        if local in self.scan.texts:
-            self._texts[name] = local
+        namespace, _space, local = name.rpartition(" ")
+        is_foreign = self.scan.only_own and namespace != self._own
+        listener = None if is_foreign else self.scan.listener(local)
+        if listener is not None and not self.scan.only_own:
+            listener = partial(_without_namespaces, listener)
+        if listener is not None and local in self.scan.texts:
+            listener = partial(self._start_text, listener, local)
+        self._listeners[name] = listener
+        return listener
 
-    def _end(self, name: str) -> None:
+    def _start_text(self, listener: Listener, name: str, attrs: Attributes) -> None:
+        listener(attrs)
+        self._words = []
+        self._parser.CharacterDataHandler = self._words.append
+        self._parser.EndElementHandler = partial(self._end_text, name)
+
+    def _end_text(self, name: str, _full_name: str) -> None:
         self._parser.CharacterDataHandler = self._parser.EndElementHandler = None
-        self.scan.text(self._texts.get(name, ""), "".join(self._words))
+        self.scan.text(name, "".join(self._words))
+
+
+def _without_namespaces(listener: Listener, attrs: Attributes) -> None:
+    listener({key.rpartition(" ")[2]: value for key, value in attrs.items()})

@@ -86,13 +86,13 @@ class Sheet:
     def rows(self) -> Iterator[Row]:
         """Return each row that is not empty: its number, and its cells in the columns' order."""
         left = (self.values.start or (0, 0))[1]
-        width = self.values.width
+        # Each is there: a row is as wide as the headings.
         places = [self.headings.places[column.field] - 1 - left for column in self.columns]
         blank = ("",) * len(places)
         marked = self._marked_rows()
         number = 0
         for number, cells in enumerate(self.values.iter_rows(), start=1):
-            row = tuple([cells[place] if 0 <= place < width else "" for place in places])
+            row = tuple(map(cells.__getitem__, places))
             if number > self.headings.row and (row != blank or number in marked):
                 yield number, row
         for late in sorted(marked):
@@ -183,7 +183,7 @@ def _headings(values: CalamineSheet, columns: Sequence[Column]) -> Headings:
     empty: tuple[int, list[Any]] = (1, [])
     row, cells = next((each for each in rows if any(cell != "" for cell in each[1])), empty)
     texts = {place: str(cell) for place, cell in enumerate(cells, start=left + 1) if cell != ""}
-    known = {heading: column.field for column in columns for heading in column.headings()}
+    known = known_headings(columns)
     fields = {place: known.get(folded(text)) for place, text in texts.items()}
     times = Counter(field for field in fields.values() if field)
     return Headings(
@@ -193,6 +193,11 @@ def _headings(values: CalamineSheet, columns: Sequence[Column]) -> Headings:
         missing=[str(column.heading) for column in columns if not times[column.field]],
         unknown=[text for place, text in texts.items() if not fields[place]],
     )
+
+
+def known_headings(columns: Sequence[Column]) -> dict[str, str]:
+    """Return which field each heading stands for, in every language."""
+    return {heading: column.field for column in columns for heading in column.headings()}
 
 
 def folded(text: str) -> str:

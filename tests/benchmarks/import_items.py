@@ -9,6 +9,7 @@ It is an optional extra: `pip install django-import-export`, or PYTHONPATH to wh
 """
 
 import argparse
+import gc
 import io
 import json
 import os
@@ -130,6 +131,8 @@ def sheet(rows):
 
 
 def clear():
+    # What earlier runs left is not collected within this one.
+    gc.collect()
     with connection.cursor() as cursor:
         cursor.execute("truncate items_item, items_importbatch cascade")
         cursor.execute("vacuum analyze")

@@ -12,7 +12,7 @@ from openpyxl.drawing.image import Image  # noqa: TID251 -- what people place
 from items import catalog, images, import_reading, importing, leftovers, release, workbook
 from items.importing import NothingToImportError, WrongRowsError
 from items.models import ImportBatch, ImportRow, Item, ItemVersion, ReleaseRequest
-from sasvpay.kit import jobs
+from sasvpay.kit import confined, jobs
 from sasvpay.kit.audit import Event
 from sasvpay.kit.models import AuditEvent, Job
 from sasvpay.kit.sheet_parts import SheetError
@@ -102,6 +102,30 @@ def test_import_makes_drafts_and_leaves_what_is_on_sale(game, developer):
     event = AuditEvent.objects.get(event=Event.ITEMS_IMPORTED)
     assert event.facts == {"new": 1, "changed": 2, "unchanged": 0, "wrong": 0}
     assert (event.actor, event.object_id, event.at) == (developer.email, str(batch.pk), LATER)
+
+
+def test_names_are_kept_letter_by_letter_whatever_they_look_like(game, developer):
+    names = [
+        '"',
+        '""',
+        ",",
+        "\\.",
+        "\\N",
+        "\\\\",
+        "NULL",
+        "'a', 'b'",
+        'a"b"',
+        "null\\",
+        "金币，100",
+    ]
+    numbered = {f"item-{number:02}": name for number, name in enumerate(names)}
+
+    batch = take(
+        look(game, developer, book(*((pk, name, 1) for pk, name in numbered.items()))), developer
+    )
+
+    assert counts(batch) == (len(names), 0, 0, 0)
+    assert {item_id: name for item_id, _number, name, *_rest in contents()} == numbered
 
 
 def test_the_same_file_twice_changes_nothing(game, developer):
@@ -409,6 +433,22 @@ def test_what_nobody_imports_in_a_week_is_thrown_away(
     assert AuditEvent.objects.count() == before
 
 
+def test_a_workbook_comes_in_parts_of_so_many_rows_or_pictures(monkeypatch):
+    monkeypatch.setattr(import_reading, "STEP", 3)
+    monkeypatch.setattr(import_reading, "STEP_PICTURES", 2)
+    content = book(
+        ("a", "A", 1), ("b", "B", 1, "b.png"), ("c", "C", 1, "c.png"), ("d", "D", -1),
+        ("e", "E", 1), ("f", "F", 1), ("g", "G", 1),
+    )  # fmt: skip
+
+    outline, *parts = import_reading.parts(io.BytesIO(content))
+
+    assert (outline.headings_row, outline.last_row, outline.plain, outline.others) == (1, 8, [], [])
+    ids = [[[row[1] for row in rows] for rows in (part.plain, part.others)] for part in parts]
+    assert ids == [[["a"], ["b", "c"]], [["e", "f"], ["d"]], [["g"], []]]
+    assert [part.reached for part in parts] == [4, 7, 8]
+
+
 def test_a_job_that_runs_again_reads_again(game, developer):
     batch = look(game, developer, book(("a", "A", 1, "a.png")), zipped({"a.png": picture()}))
     stored = batch.rows.get().image
@@ -424,15 +464,16 @@ def test_a_job_that_runs_again_reads_again(game, developer):
 
 def test_a_run_that_was_taken_for_dead_writes_nothing_more(game, developer, monkeypatch):
     monkeypatch.setattr(import_reading, "STEP", 1)
-    steps = import_reading.steps
+    results = confined.results
 
-    def overtaken(rows):
-        for number, step in enumerate(steps(rows)):
-            if number == 1:
+    def overtaken(work):
+        for number, part in enumerate(results(work)):
+            # What comes first holds no row.
+            if number == 2:
                 ImportBatch.objects.update(run=7)
-            yield step
+            yield part
 
-    monkeypatch.setattr(import_reading, "steps", overtaken)
+    monkeypatch.setattr(confined, "results", overtaken)
     batch = look(game, developer, book(("a", "A", 1), ("b", "B", 1)))
 
     assert batch.status == ImportBatch.Status.READING
