@@ -8,7 +8,7 @@ from functools import cache
 
 import pytest
 
-from tests.faults.services import PostgreSQL, Redis
+from tests.faults.servers import PostgreSQL, Redis
 from tests.processes.console import Console
 
 

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import psycopg
 
-from tests.faults.services import wait_until
+from tests.faults.servers import wait_until
 from tests.processes.console import ROOT, free_ports
 from tests.processes.purchases import purchase, send
 
