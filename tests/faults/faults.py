@@ -90,6 +90,7 @@ FAULTS: Final = {
         (
             _DATABASE_AWAY,
             "orders/test_many_dispatchers.py::test_connections_that_are_cut_are_replaced",
+            "orders/test_database_faults.py::test_a_page_says_that_it_may_be_tried_again",
         ),
     ),
     15: Shown(
