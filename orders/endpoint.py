@@ -12,7 +12,6 @@ from typing import Any, Final, Protocol
 
 import structlog
 from django.conf import settings
-from django.db import InterfaceError, InternalError, OperationalError
 from django.utils import timezone
 from django.utils.module_loading import import_string
 from drf_spectacular.utils import extend_schema
@@ -28,6 +27,7 @@ from orders.envelope import Envelope, EnvelopeError
 from orders.intake import Authentic, Outcome
 from permissions import callback_keys
 from sasvpay.kit import ratelimit
+from sasvpay.kit.errors import DATABASE_AWAY
 
 log = structlog.get_logger(__name__)
 
@@ -182,7 +182,7 @@ def _refusal(problem: Exception) -> EnvelopeError:
         return problem
     if isinstance(problem, MethodNotAllowed):
         return EnvelopeError("40501", 405, "Only POST is allowed.")
-    if isinstance(problem, OperationalError | InterfaceError | InternalError):
+    if isinstance(problem, DATABASE_AWAY):
         log.warning("callback_database_away", problem=str(problem))
         return EnvelopeError("50301", 503, "Not stored: the database is away. Send it again.")
     log.error("callback_failed", exc_info=problem)

@@ -368,7 +368,9 @@ CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
         "visibility_timeout": 900,
         "unacked_restore_interval": 5,
         "unacked_restore_throttle": 1,
-        "socket_timeout": 5,
+        # A page that starts a job does not wait for a broker that is away: the sweep announces it.
+        "max_retries": 0,
+        "socket_timeout": 3,
         "socket_connect_timeout": 1,
     }
     if REDIS_URL

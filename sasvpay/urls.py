@@ -14,6 +14,7 @@ API = "the protocol is no secret, and a partner's engineers read it"
 
 # allauth answers with it when somebody tried too often.
 handler429 = "permissions.sign_in.too_many"
+handler500 = "sasvpay.kit.answers.fault"
 
 
 def _own(view: View) -> View:

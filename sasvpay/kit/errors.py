@@ -1,6 +1,11 @@
-"""DomainError: a refusal that was foreseen, with words fit for the person who meets it."""
+"""DomainError: a refusal that was foreseen, with words for the person; and which faults pass by."""
 
-from typing import ClassVar
+from typing import ClassVar, Final
+
+from django.db import InterfaceError, InternalError, OperationalError
+
+# Not reached, full, locked, out of connections, read-only after a failover: it comes back.
+DATABASE_AWAY: Final = (OperationalError, InterfaceError, InternalError)
 
 
 class DomainError(Exception):

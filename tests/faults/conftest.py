@@ -4,10 +4,11 @@ Short by itself; `FAULTS=full pytest tests/faults` takes as long as was promised
 """
 
 import os
+from functools import cache
 
 import pytest
 
-from tests.faults.services import PostgreSQL, Redis
+from tests.faults.servers import PostgreSQL, Redis
 from tests.processes.console import Console
 
 
@@ -50,5 +51,7 @@ def console(tmp_path_factory, postgresql, redis):
         DELIVERY_RETRY_SECONDS=",".join(["1"] * 15), DELIVERY_TIMEOUT_SECONDS="3",
     )  # fmt: skip
     served.start()
+    # What the demo says does not change, and asking it starts a process each time.
+    served.demo = cache(served.demo)  # type: ignore[method-assign]  # -- of this one console
     yield served
     served.end()

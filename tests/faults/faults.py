@@ -62,7 +62,11 @@ FAULTS: Final = {
     ),
     10: Shown(
         "Redis away",
-        (_REDIS_AWAY, "kit/test_caching.py::test_people_sign_in_while_redis_is_away"),
+        (
+            _REDIS_AWAY,
+            "kit/test_caching.py::test_people_sign_in_while_redis_is_away",
+            "kit/test_tasks.py::test_a_page_that_starts_a_job_does_not_wait_for_a_broker_that_is_away",
+        ),
     ),
     11: Shown(
         "Redis emptied",
@@ -78,7 +82,7 @@ FAULTS: Final = {
             "kit/test_caching.py::test_a_redis_that_takes_no_more_writes_is_done_without",
             "kit/test_caching.py::test_a_redis_that_hangs_costs_half_a_second_once",
         ),
-        "A page that starts a job waits up to 5 s for a Redis that hangs; callbacks do not ask it.",
+        "A page that starts a job waits up to 3 s for a Redis that hangs; callbacks do not ask it.",
     ),
     13: Shown("Redis' connections cut", (_REDIS_ILL,)),
     14: Shown(
@@ -86,6 +90,7 @@ FAULTS: Final = {
         (
             _DATABASE_AWAY,
             "orders/test_many_dispatchers.py::test_connections_that_are_cut_are_replaced",
+            "orders/test_database_faults.py::test_a_page_says_that_it_may_be_tried_again",
         ),
     ),
     15: Shown(

@@ -31,6 +31,7 @@ PROMISES: Final = {
     "R3": Shown(
         "Other content never overwrites",
         (
+            "faults/test_web.py::test_of_two_contents_of_one_number_at_once_one_wins_all",
             "orders/test_intake_races.py::test_store_lets_one_of_two_contents_win_all",
             "orders/test_endpoint.py::test_repeats_and_conflicts_are_told_apart",
         ),

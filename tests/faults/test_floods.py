@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from contextlib import contextmanager
 
-from tests.faults.services import forget_peak, peak_megabytes
+from tests.faults.servers import forget_peak, peak_megabytes
 from tests.faults.traffic import Traffic
 from tests.processes.purchases import purchase, send
 

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import psycopg
 
-from tests.faults.services import wait_until
+from tests.faults.servers import wait_until
 from tests.processes.console import ROOT, free_ports
 from tests.processes.purchases import purchase, send
 
@@ -70,6 +70,19 @@ def test_a_sender_that_hangs_up_within_the_body_leaves_nothing(console, postgres
     assert _stored(postgresql, "R36-cut") == 0
 
     assert send(demo["callback_url"], purchase(demo, "R36-cut")) == (200, "0")
+
+
+def test_of_two_contents_of_one_number_at_once_one_wins_all(console, postgresql, full):
+    demo = console.demo()
+    for n in range(20 if full else 1):
+        told = [purchase(demo, f"R3-{n}", quantity=1 + each % 2) for each in range(100)]
+
+        with ThreadPoolExecutor(100) as crowd:
+            answers = list(crowd.map(lambda body: send(demo["callback_url"], body), told))
+
+        bought = postgresql.one(f"select quantity from orders_order where number = 'R3-{n}'")  # noqa: S608 -- our own number
+        expected = [(200, "0"), (409, "40901")]
+        assert answers == (expected if bought == 1 else expected[::-1]) * 50
 
 
 @contextmanager

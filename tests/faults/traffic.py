@@ -34,9 +34,10 @@ class Traffic:
             number = f"{self.prefix}-{next(self.numbers)}"
             body = purchase(self.demo, number)
             deadline = time.monotonic() + 50
-            while self._sent(body) != "0" and time.monotonic() < deadline:
+            while not (is_stored := self._sent(body) == "0") and time.monotonic() < deadline:
                 time.sleep(0.1)
-            self.accepted.append(number)
+            if is_stored:
+                self.accepted.append(number)
             time.sleep(self.pause)
 
     def _sent(self, body):

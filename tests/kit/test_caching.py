@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from permissions import people
 from sasvpay.kit import caching
 from tests.factories import PASSWORD
-from tests.faults.services import Redis
+from tests.faults.servers import Redis
 
 pytestmark = [pytest.mark.django_db, pytest.mark.redis]
 LOGIN = "/account/login"

@@ -1,9 +1,12 @@
 """The kit's alarm clocks: each looks at the rows and does what is due."""
 
+import time
 from datetime import timedelta
 
 import pytest
+from celery import current_app
 from django.utils import timezone
+from kombu.exceptions import OperationalError
 
 from sasvpay.kit import crypto, heartbeat, tasks
 from sasvpay.kit.models import Heartbeat, Job, Mail
@@ -61,3 +64,15 @@ def test_a_letter_that_is_due_is_sent(mailoutbox):
     mail.refresh_from_db()
     assert [letter.body for letter in mailoutbox] == ["Text"]
     assert (mail.sent_at is not None, mail.body_encrypted) == (True, None)
+
+
+@pytest.mark.redis
+def test_a_page_that_starts_a_job_does_not_wait_for_a_broker_that_is_away():
+    away = current_app.connection_for_write("redis://127.0.0.1:9/0")
+    started = time.monotonic()
+
+    with away, pytest.raises(OperationalError):
+        tasks.run_job.apply_async(kwargs={"job_id": 1}, connection=away)  # type: ignore[call-arg]  # -- Celery's stubs forget it
+
+    # By itself it would try for 6 s.
+    assert time.monotonic() - started < 3

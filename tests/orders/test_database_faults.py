@@ -5,7 +5,7 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 import pytest
-from django.db import connection, connections
+from django.db import OperationalError, connection, connections
 
 from orders.models import Delivery, Order
 from tests.orders.callbacks import assert_answer, post, purchase, signed
@@ -116,6 +116,17 @@ def locked_by_another():
             yield
         finally:
             other.rollback() if ON_POSTGRESQL else cursor.execute("ROLLBACK")
+
+
+def test_a_page_says_that_it_may_be_tried_again(client):
+    def away(_execute, *_facts):
+        raise OperationalError("the connection is closed")
+
+    with connection.execute_wrapper(away):
+        answer = client.post("/account/login", {"login": "ada@example.com", "password": "wrong"})
+
+    assert (answer.status_code, answer["Retry-After"]) == (503, "10")
+    assert "Please try again in a moment" in answer.content.decode()
 
 
 def test_a_lock_that_somebody_holds_is_waited_for_and_then_said(client, paying):

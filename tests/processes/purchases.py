@@ -7,14 +7,14 @@ from urllib.request import Request, urlopen
 from orders import envelope
 
 
-def purchase(demo, number):
+def purchase(demo, number, *, quantity=1):
     """Return a signed body."""
     item = demo["items"][0]
     payload = json.dumps(
         {
             "OpenId": "o_player", "Env": "0", "OutTradeNo": number,
             "GoodsInfo": {
-                "ProductId": item["id"], "Quantity": 1, "ZoneId": "1",
+                "ProductId": item["id"], "Quantity": quantity, "ZoneId": "1",
                 "OrigPrice": item["price_cents"], "ActualPrice": item["price_cents"],
                 "Attach": "中文 a=1&b=2", "OrderSource": 1,
             },
