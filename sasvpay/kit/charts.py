@@ -135,7 +135,8 @@ def sparkline(values: Sequence[float | None]) -> str:
 
 def _nice_scale(highest: float) -> list[float]:
     """Return round numbers from zero to at least the highest, evenly apart."""
-    raw = highest / _TICKS or 1
+    # Where there is nothing, a scale of single cents would look like something.
+    raw = highest / _TICKS or 100
     magnitude = 10.0 ** floor(log10(raw))
     step = next(nice * magnitude for nice in _NICE if raw <= nice * magnitude)
     return [step * number for number in range(_TICKS + 1)]
