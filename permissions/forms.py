@@ -184,10 +184,18 @@ class PreferencesForm(forms.Form):
 class WordsField(forms.CharField):
     """What a person says or is told: 1 to 500 characters, a line break counting as one."""
 
-    widget = forms.Textarea({"rows": 4, "maxlength": 500})
+    widget = forms.Textarea({"rows": 4})
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(max_length=500, **kwargs)
+
+    def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
+        """Take maxlength away: a browser cuts a longer text that is pasted, and says nothing."""
+        return {
+            name: value
+            for name, value in super().widget_attrs(widget).items()
+            if name != "maxlength"
+        }
 
     def to_python(self, value: Any) -> str:
         """Count as the browser does: it sends each line break as two characters."""
