@@ -17,6 +17,11 @@ from django.db.models import F
 from orders.models import RefusedCallback
 
 WRITTEN_EVERY_SECONDS: Final = 5.0
+# All that the endpoint can refuse with.
+CODES: Final = (
+    "40001", "40002", "40101", "40401", "40501", "40901", "41101", "41301", "41501", "42901",
+    "50001", "50301",
+)  # fmt: skip
 
 log = structlog.get_logger(__name__)
 _lock = threading.Lock()
@@ -51,10 +56,15 @@ def write() -> None:
             _counted.update(taken)
 
 
-def counts() -> list[tuple[str, int]]:
-    """Return for each code how many there were, with what this process just counted."""
+def counts() -> dict[str, int]:
+    """Return for each code how many there were, with what this process just counted.
+
+    A code that was never answered counts 0: of a series that begins with its first refusal,
+    `increase` in an alert rule would not see that one.
+    """
     write()
-    return list(RefusedCallback.objects.order_by("code").values_list("code", "number"))
+    stored = RefusedCallback.objects.order_by("code").values_list("code", "number")
+    return dict.fromkeys(CODES, 0) | dict(stored)
 
 
 def forget_all() -> None:

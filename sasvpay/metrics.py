@@ -64,7 +64,7 @@ def _accepted(at: datetime) -> Iterator[Sample]:
 
 
 def _refused(at: datetime) -> Iterator[Sample]:
-    for code, number in refusals.counts():
+    for code, number in refusals.counts().items():
         yield {"code": code}, number
 
 

@@ -116,6 +116,20 @@ def test_refused_callbacks_are_counted_by_code_with_few_writes(client, game):
     assert told['console_callbacks_refused_total{code="40001"}'] == "1"
 
 
+def test_every_code_counts_from_zero_so_that_an_alert_sees_its_first_refusal(db):
+    answered = {
+        code
+        for path in (ROOT / "orders").glob("*.py")
+        for code in re.findall(r'EnvelopeError\(\s*"(\d{5})"', path.read_text("utf-8"))
+    }
+
+    told = _samples()
+
+    assert answered == set(refusals.CODES)
+    for code in answered:
+        assert told[f'console_callbacks_refused_total{{code="{code}"}}'] == "0"
+
+
 def test_what_was_counted_is_kept_while_the_database_is_away(db):
     def away(*told):
         raise OperationalError
@@ -124,7 +138,8 @@ def test_what_was_counted_is_kept_while_the_database_is_away(db):
         refusals.count("40101")
     refusals.count("50301", writes=False)
 
-    assert dict(refusals.counts()) == {"40101": 1, "50301": 1}
+    counted = {code: number for code, number in refusals.counts().items() if number}
+    assert counted == {"40101": 1, "50301": 1}
 
 
 def test_every_alert_watches_a_metric_that_is_there(game):

@@ -21,6 +21,7 @@ _SECRET_VALUES = re.compile(
     r"|(?<=://)[^/\s@]*:[^/\s@]+(?=@)"
     r"|(?<=/invitations/)[^/\s?]+"
     r"|(?<=/password/reset/)[0-9A-Za-z]+-[^/\s?]+"
+    r"|(?<=[?&])\w*(?i:secret|password|token|signature)\w*=[^&\s]+"
 )
 _CUT = "[redacted]"
 # Its own, taken out before the line is written.

@@ -9,8 +9,11 @@ BEGIN
 END $$;
 CREATE TRIGGER kit_audit_append_only BEFORE UPDATE OR DELETE ON kit_auditevent
 FOR EACH ROW EXECUTE FUNCTION kit_audit_append_only();
+CREATE TRIGGER kit_audit_not_emptied BEFORE TRUNCATE ON kit_auditevent
+FOR EACH STATEMENT EXECUTE FUNCTION kit_audit_append_only();
 """
 ALLOW = """
+DROP TRIGGER kit_audit_not_emptied ON kit_auditevent;
 DROP TRIGGER kit_audit_append_only ON kit_auditevent;
 DROP FUNCTION kit_audit_append_only;
 """
