@@ -193,4 +193,4 @@ def test_letters_about_an_account_say_when_and_in_which_zone(language):
             for name in ("security_news", "invitation")
         ]
 
-    assert all("2026-11-20 17:30 CST" in letter for letter in letters)
+    assert all("2026-11-20 09:30 UTC" in letter for letter in letters)
