@@ -177,7 +177,7 @@ def apply(*, batch: ImportBatch, only_valid: bool, by: User, at: datetime) -> Im
         )
     if not batch.new + batch.changed:
         raise NothingToImportError(_("No row would change anything: nothing was imported."))
-    batch.only_valid, batch.applied_by, batch.applied_at = only_valid, by, at
+    batch.applied_by, batch.applied_at = by, at
     batch.error = ""
     _start(batch, "items.import", by=by, at=at)
     batch.save()

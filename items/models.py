@@ -252,7 +252,6 @@ class ImportBatch(OfGame, Stateful):
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+"
     )
     applied_at = models.DateTimeField(null=True)
-    only_valid = models.BooleanField(default=False)
     # How many rows are what, as the preview told it; once imported, as it was done.
     new = models.PositiveIntegerField(default=0)
     changed = models.PositiveIntegerField(default=0)

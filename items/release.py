@@ -208,9 +208,10 @@ def _locked_requests(pks: Sequence[int]) -> dict[int, ReleaseRequest]:
     requests = ReleaseRequest.objects.filter(pk__in=pks)
     items = batches.locked(list(requests.values_list("version__item_id", flat=True)))
     found = {}
-    for request in requests.filter(version__item__in=items).select_related("version"):
-        request.version.item = items[request.version.item_id]
-        found[request.pk] = request
+    for request in requests.select_related("version"):
+        if request.version.item_id in items:
+            request.version.item = items[request.version.item_id]
+            found[request.pk] = request
     return found
 
 

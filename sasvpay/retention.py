@@ -44,7 +44,7 @@ def cutoff(*, at: datetime) -> datetime:
     return at.replace(year=month // 12, month=month % 12 + 1, day=min(at.day, 28))
 
 
-def count(*, before: datetime, at: datetime) -> Counts:
+def count(*, before: datetime) -> Counts:
     """Return how much would go, by kind."""
     kept = refunds.keeps_order(before=before)
     rows = {
@@ -52,7 +52,7 @@ def count(*, before: datetime, at: datetime) -> Counts:
         "orders": orders.due(before=before, kept=kept),
         "conflicts": orders.old_conflicts(before=before),
         "test notifications": orders.old_test_pushes(before=before),
-        "imports": imports.due(before=before, at=at),
+        "imports": imports.due(before=before),
         "jobs": retention.old_jobs(before=before),
         "letters": retention.old_letters(before=before),
         "heartbeats": retention.old_heartbeats(before=before),
@@ -77,7 +77,7 @@ def remove(*, before: datetime, at: datetime) -> Counts:
         "orders": lambda: orders.remove_orders(before=before, kept=kept, at=at),
         "conflicts": lambda: clean(orders.old_conflicts(before=before)),
         "test notifications": lambda: clean(orders.old_test_pushes(before=before)),
-        "imports": lambda: imports.remove_imports(before=before, at=at),
+        "imports": lambda: imports.remove_imports(before=before),
         "jobs": lambda: retention.delete_jobs(before=before),
         "letters": lambda: clean(retention.old_letters(before=before)),
         "heartbeats": lambda: clean(retention.old_heartbeats(before=before)),

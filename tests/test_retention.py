@@ -199,16 +199,17 @@ def leftovers(game):
         Job.objects.create(**facts, **ended),
         Job.objects.create(**facts, created_at=OLD),
     ]
-    ImportBatch.objects.create(
-        game=game,
-        workbook="imports/a.xlsx",
-        workbook_name="a.xlsx",
-        language="en",
-        status="ready",
-        job=jobs[0],
-        uploaded_by=person,
-        uploaded_at=NOW - timedelta(days=31),
-    )
+    for status, job in (("failed", jobs[0]), ("ready", jobs[2])):
+        ImportBatch.objects.create(
+            game=game,
+            workbook="imports/a.xlsx",
+            workbook_name="a.xlsx",
+            language="en",
+            status=status,
+            job=job,
+            uploaded_by=person,
+            uploaded_at=OLD,
+        )
     letter = {"to": "a@example.com", "subject": "", "kind": "", "due_at": OLD, "created_at": OLD}
     Mail.objects.create(**letter, sent_at=OLD)
     Mail.objects.create(**letter, failed_at=OLD)
@@ -220,6 +221,7 @@ def test_imports_jobs_and_letters_go_but_not_what_is_unfinished(leftovers):
     counts = _purge()
 
     assert (counts["imports"], counts["jobs"], counts["letters"]) == (1, 2, 2)
+    assert ImportBatch.objects.get().status == "ready"
     assert list(Job.objects.all()) == leftovers[2:]
     assert Mail.objects.get().sent_at is None
 

@@ -40,7 +40,6 @@ class Migration(migrations.Migration):
                 ('run', models.PositiveIntegerField(default=0)),
                 ('uploaded_at', models.DateTimeField()),
                 ('applied_at', models.DateTimeField(null=True)),
-                ('only_valid', models.BooleanField(default=False)),
                 ('new', models.PositiveIntegerField(default=0)),
                 ('changed', models.PositiveIntegerField(default=0)),
                 ('unchanged', models.PositiveIntegerField(default=0)),

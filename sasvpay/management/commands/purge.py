@@ -29,7 +29,7 @@ class Command(BaseCommand):
         at = timezone.now()
         before = retention.cutoff(at=at)
         if options["dry_run"]:
-            self._say("would go", retention.count(before=before, at=at))
+            self._say("would go", retention.count(before=before))
             return
         if retention.leave_numbers(before=before, at=at):
             time.sleep(SETTLED.total_seconds())
