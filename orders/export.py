@@ -33,7 +33,10 @@ def columns() -> list[Column]:
         Column("source", _("Source"), label("order_source", OrderSource.choices), Kind.LABEL),
         Column("pay_model", _("Payment method"), "pay_model"),
         Column(
-            "delivery", _("Delivery"), label("delivery_status", DeliveryStatus.choices), Kind.LABEL
+            "delivery",
+            _("Delivery"),
+            label("delivery_status", DeliveryStatus.choices, usual=DeliveryStatus.DELIVERED),
+            Kind.LABEL,
         ),
         Column("flags", _("Attention"), labels("flags", Flag.choices), Kind.LABEL, 24),
         Column("attempts", _("Attempts"), "delivery__attempts", Kind.INTEGER, 10, is_usual=False),

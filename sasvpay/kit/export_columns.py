@@ -94,13 +94,14 @@ class _Written(Func):
     output_field = models.TextField()
 
 
-def label(field: str, choices: Sequence[tuple[Any, Any]]) -> Expression:
+def label(field: str, choices: Sequence[tuple[Any, Any]], *, usual: Any = None) -> Expression:
     """Return the labels of a field with choices, in the language of the moment.
 
-    A code that has none (any more) stands for itself.
+    A code that has none (any more) stands for itself. The usual one is compared first.
     """
+    compared = sorted(choices, key=lambda choice: choice[0] != usual)
     return Case(
-        *(When(**{field: code}, then=Value(str(text))) for code, text in choices),
+        *(When(**{field: code}, then=Value(str(text))) for code, text in compared),
         default=Cast(field, models.TextField()),
         output_field=models.TextField(),
     )
@@ -114,20 +115,21 @@ def labels(field: str, choices: Sequence[tuple[Any, Any]]) -> Expression:
     return Case(When(**{field: ""}, then=Value("")), default=told, output_field=models.TextField())
 
 
-# In the session's zone, which is set: naming one costs as much again.
-_LOCAL: Final = "date_trunc('second', CAST(%(expressions)s AS timestamp))"
-# The cheap comparison comes first, and settles nearly all.
-_LETTER: Final = "CASE WHEN %(expressions)s >= 'A' COLLATE \"C\" THEN %(expressions)s"
+# In the session's zone, which is set: naming one costs as much again. date_trunc reads the name of
+# its unit for each row.
+_LOCAL: Final = "date_bin('1 s', CAST(%(expressions)s AS timestamp), '2000-01-01')"
+# The first letter as a number, which is cheaper to compare; most are past all that need care.
+_FIRST: Final = "ascii(%(expressions)s)"
+_SAFE: Final = f"CASE WHEN {_FIRST} > {ord(max(_RISKY))} THEN %(expressions)s"
 _QUOTED: Final = (
-    f"WHEN ascii(%(expressions)s) IN ({_RISKY_CODES}) THEN '''' || %(expressions)s"
-    " ELSE %(expressions)s END"
+    f"WHEN {_FIRST} IN ({_RISKY_CODES}) THEN '''' || %(expressions)s ELSE %(expressions)s END"
 )
 _SQL: Final[Mapping[tuple[Kind, Format | None], str]] = {
-    (Kind.TEXT, None): f"{_LETTER} {_QUOTED}",
-    (Kind.ID, Format.XLSX): f"{_LETTER} {_QUOTED}",
+    (Kind.TEXT, None): f"{_SAFE} {_QUOTED}",
+    (Kind.ID, Format.XLSX): f"{_SAFE} {_QUOTED}",
     (Kind.ID, Format.CSV): (
-        f"{_LETTER} WHEN %(expressions)s >= '0' COLLATE \"C\""
-        f" AND %(expressions)s < ':' COLLATE \"C\" THEN %(expressions)s || chr(9) {_QUOTED}"
+        f"{_SAFE} WHEN {_FIRST} BETWEEN {ord('0')} AND {ord('9')} THEN %(expressions)s || chr(9)"
+        f" {_QUOTED}"
     ),
     # Most refunds are none, and multiplying is dear.
     (Kind.MONEY, None): "CASE %(expressions)s WHEN 0 THEN 0.00 ELSE %(expressions)s * 0.01 END",

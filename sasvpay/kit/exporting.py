@@ -116,15 +116,17 @@ class Export:
         rows = self.select(place, QueryDict(wanted.query), wanted.at).rows
         columns = [column for column in self.columns() if column.name in wanted.columns]
         writer: Writer = _WRITERS[wanted.format](file, columns, str(self.title))
-        total = rows.count() if progress else 0
+        chunks = export_rows.chunks(rows, self.moment)
+        total = export_rows.length(chunks) if progress else 0
         done = 0
-        for chunk in export_rows.chunks(rows, self.moment):
+        for chunk in chunks:
             if progress:
                 progress.report(done=done, total=total)
-            for block, count in export_rows.blocks(chunk, columns, wanted.format):
-                writer.write(block)
-                done += count
+            done += export_rows.pass_on(chunk, columns, wanted.format, to=writer.write)
         writer.close()
+        if progress:
+            # The length was nearly right.
+            progress.report(done=done, total=done)
         return done
 
 

@@ -224,7 +224,16 @@ def test_nothing_selected_is_a_file_with_headings(client, game, form):
     assert (as_csv(file) if form == "csv" else as_sheet(file)) == [["Order number"]]
 
 
-def test_chunks_hold_each_row_once_whatever_moments_are_equal(game, monkeypatch):
+@pytest.mark.parametrize(
+    ("size", "lengths"),
+    [
+        pytest.param(3, [4, 4, 4, 1], id="more rows of one moment than a chunk should hold"),
+        pytest.param(4, [4, 4, 4, 1], id="as many"),
+        pytest.param(9, [8, 5], id="fewer"),
+        pytest.param(13, [13], id="all"),
+    ],
+)
+def test_chunks_hold_each_row_once_whatever_moments_are_equal(game, size, lengths):
     for number in range(13):
         OrderFactory(
             game=game, number=f"T{number:02}", created_at=AT - timedelta(hours=number // 4)
@@ -233,11 +242,11 @@ def test_chunks_hold_each_row_once_whatever_moments_are_equal(game, monkeypatch)
 
     cut = [
         list(chunk.values_list("number", flat=True))
-        for chunk in export_rows.chunks(rows, "created_at", size=3)
+        for chunk in export_rows.chunks(rows, "created_at", size=size)
     ]
 
     whole = list(rows.order_by("-created_at", "-pk").values_list("number", flat=True))
-    assert [len(part) for part in cut] == [3, 3, 3, 3, 1]
+    assert [len(part) for part in cut] == lengths
     assert [number for part in cut for number in part] == whole
 
 
