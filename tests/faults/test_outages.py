@@ -15,8 +15,11 @@ def _all_are_stored_once_and_delivered(console, postgresql, traffic):
         "not all came",
         seconds=120,
     )
-    stored = postgresql.one(f"select count(*) from orders_order where number like '{prefix}-%'")  # noqa: S608 -- our own prefix
-    assert stored == len(wanted)
+    ask = f"select json_agg(number) from orders_order where number like '{prefix}-%'"  # noqa: S608 -- our own prefix
+    stored = postgresql.one(ask)
+    # A sender may give up on what was stored and whose answer was lost.
+    assert wanted <= set(stored)
+    assert len(stored) == len(set(stored))
 
 
 def test_redis_is_not_needed_to_accept_or_to_deliver(console, postgresql, redis, full):
