@@ -15,8 +15,11 @@ def _all_are_stored_once_and_delivered(console, postgresql, traffic):
         "not all came",
         seconds=120,
     )
-    stored = postgresql.one(f"select count(*) from orders_order where number like '{prefix}-%'")  # noqa: S608 -- our own prefix
-    assert stored == len(wanted)
+    ask = f"select json_agg(number) from orders_order where number like '{prefix}-%'"  # noqa: S608 -- our own prefix
+    stored = postgresql.one(ask)
+    # A sender may give up on what was stored and whose answer was lost.
+    assert wanted <= set(stored)
+    assert len(stored) == len(set(stored))
 
 
 def test_redis_is_not_needed_to_accept_or_to_deliver(console, postgresql, redis, full):
@@ -82,7 +85,7 @@ def test_what_was_answered_outlives_processes_that_are_killed_at_any_moment(
 ):
     dice = random.Random(4)  # noqa: S311 -- moments, not secrets
     with Traffic(console, "R4", senders=8, pause=0) as traffic:
-        for _kill in range(50 if full else 4):
+        for _kill in range(50 if full else 2):
             # Each time what serves again: what died often is started again after ever longer.
             console.wait_until(lambda: console.get("/healthz")[0] == 200, "no web", 120)
             time.sleep(dice.uniform(0, 1.5))

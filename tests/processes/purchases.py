@@ -1,6 +1,7 @@
 """Purchases of the demo's mini game, and the sending of them over HTTP."""
 
 import json
+from http.client import HTTPException
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
@@ -37,7 +38,7 @@ def send(url, body):
             return answer.status, json.loads(answer.read())["returnCode"]
     except HTTPError as refusal:
         return refusal.code, json.loads(refusal.read())["returnCode"]
-    except OSError:
+    except (OSError, HTTPException):
         return 0, ""
 
 
