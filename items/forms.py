@@ -160,6 +160,11 @@ class ItemSearchForm(forms.Form):
             ("" if size == PAGE_SIZES[0] else size, _("%(size)s per page") % {"size": size})
             for size in PAGE_SIZES
         ]
+        for name in ("size", "status"):
+            offered = ", ".join(str(label) for _value, label in self.fields[name].choices)  # type: ignore[attr-defined]  # -- as above
+            self.fields[name].error_messages["invalid_choice"] = _(
+                "Choose one of these: %(offered)s."
+            ) % {"offered": offered}
         for name in ("least", "most"):
             field = self.fields[name]
             field.widget.attrs |= {"class": "input price", "placeholder": field.label}

@@ -55,6 +55,26 @@ def test_an_item_is_added_with_a_picture(scene, open_browser):
     expect(row.locator("img")).to_have_js_property("naturalWidth", 40)
 
 
+def test_a_picture_is_shown_when_it_is_chosen_and_a_wrong_form_keeps_it(scene, open_browser):
+    page = open_browser(scene.people["developer"])
+    page.goto(_list(scene))
+    page.get_by_role("main").get_by_role("link", name="Add virtual item").first.click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Item ID").fill("star_sword")
+    dialog.get_by_label("Name").fill("Sword")
+    dialog.get_by_label("Image").set_input_files(_file("a.png", encoded(), "image/png"))
+    expect(dialog.locator("img")).to_have_js_property("naturalWidth", 40)
+
+    dialog.get_by_role("button", name="Save", exact=True).click()
+    expect(dialog.get_by_label("Price")).to_be_focused()
+    expect(dialog).to_contain_text("a.png")
+    expect(dialog.locator("img")).to_have_js_property("naturalWidth", 40)
+    dialog.get_by_label("Price").fill("4.99")
+    dialog.get_by_role("button", name="Save", exact=True).click()
+
+    expect(page.locator(SHOWN).locator("img")).to_have_js_property("naturalWidth", 40)
+
+
 def _upload(page, scene, file):
     """Send a workbook, and do the worker's part."""
     page.goto(reverse("items:import-list", args=[scene.selling.app_id]))

@@ -252,3 +252,18 @@ def test_everybody_sees_the_buttons_that_they_may_use(game, team_admin, develope
         developer: {"add", "import"},
         operator: set(),
     }
+
+
+@pytest.mark.parametrize(
+    ("asked", "offered"),
+    [
+        ({"status": "lost"}, "All, Draft, In review, Released, Rejected, Removed"),
+        ({"size": "7"}, "20 per page, 50 per page, 100 per page"),
+    ],
+)
+def test_a_filter_that_is_not_offered_is_answered_with_what_is(client, game, asked, offered):
+    thing(game, "item")
+
+    page = text(client.get(url("item-list", game), asked), 422)
+
+    assert f"Choose one of these: {offered}." in page
