@@ -108,6 +108,11 @@ DEBUG = False
 SECRET_KEY = _secret("SECRET_KEY", lambda: secrets.token_urlsafe(50))
 # Fernet keys, comma-separated: the first encrypts, all decrypt.
 MASTER_KEYS = _secret("MASTER_KEYS", lambda: Fernet.generate_key().decode()).split(",")
+_read(
+    "MASTER_KEYS",
+    lambda: [Fernet(key.strip()) for key in MASTER_KEYS],
+    must="Fernet keys (44 characters of URL-safe base64 each), separated by commas",
+)
 CA_CERT = Path(_required("CA_CERT") if PRODUCTION else env.str("CA_CERT", str(DATA_DIR / "ca.crt")))
 CA_KEY = Path(_required("CA_KEY") if PRODUCTION else env.str("CA_KEY", str(DATA_DIR / "ca.key")))
 PORT = _read(
