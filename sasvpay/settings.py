@@ -9,6 +9,7 @@ import logging
 import os
 import secrets
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -37,8 +38,10 @@ def _read(name: str, read: Callable[[], T], *, must: str, fits: Callable[[T], ob
     What it says instead is not repeated: it may be a secret, or hold a password.
     """
     try:
-        value = read()
-        is_right = fits(value)
+        # One sentence is enough: what a library warns of is what we refuse.
+        with warnings.catch_warnings(action="ignore"):
+            value = read()
+            is_right = fits(value)
     except (ValueError, TypeError, LookupError, OSError, ImproperlyConfigured):
         is_right = False
     if not is_right:

@@ -28,8 +28,6 @@ def test_development_needs_no_settings(monkeypatch, tmp_path):
     assert found["DATABASES"]["default"]["NAME"] == str(tmp_path / "new" / "console.sqlite3")
 
 
-# django-environ warns before we refuse.
-@pytest.mark.filterwarnings("ignore:Engine not recognized")
 @pytest.mark.parametrize(
     ("environment", "sentence"),
     [
