@@ -9,6 +9,7 @@ import logging
 import os
 import secrets
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -37,8 +38,10 @@ def _read(name: str, read: Callable[[], T], *, must: str, fits: Callable[[T], ob
     What it says instead is not repeated: it may be a secret, or hold a password.
     """
     try:
-        value = read()
-        is_right = fits(value)
+        # One sentence is enough: what a library warns of is what we refuse.
+        with warnings.catch_warnings(action="ignore"):
+            value = read()
+            is_right = fits(value)
     except (ValueError, TypeError, LookupError, OSError, ImproperlyConfigured):
         is_right = False
     if not is_right:
@@ -108,6 +111,11 @@ DEBUG = False
 SECRET_KEY = _secret("SECRET_KEY", lambda: secrets.token_urlsafe(50))
 # Fernet keys, comma-separated: the first encrypts, all decrypt.
 MASTER_KEYS = _secret("MASTER_KEYS", lambda: Fernet.generate_key().decode()).split(",")
+_read(
+    "MASTER_KEYS",
+    lambda: [Fernet(key.strip()) for key in MASTER_KEYS],
+    must="Fernet keys (44 characters of URL-safe base64 each), separated by commas",
+)
 CA_CERT = Path(_required("CA_CERT") if PRODUCTION else env.str("CA_CERT", str(DATA_DIR / "ca.crt")))
 CA_KEY = Path(_required("CA_KEY") if PRODUCTION else env.str("CA_KEY", str(DATA_DIR / "ca.key")))
 PORT = _read(

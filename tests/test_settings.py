@@ -10,7 +10,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 ROOT = Path(__file__).parent.parent
-PRODUCTION = {"PRODUCTION": "1", "SECRET_KEY": "x" * 50, "MASTER_KEYS": "k"}
+PRODUCTION = {"PRODUCTION": "1", "SECRET_KEY": "x" * 50, "MASTER_KEYS": "k" * 43 + "="}
 
 
 def _settings(monkeypatch, folder, **environment):
@@ -28,8 +28,6 @@ def test_development_needs_no_settings(monkeypatch, tmp_path):
     assert found["DATABASES"]["default"]["NAME"] == str(tmp_path / "new" / "console.sqlite3")
 
 
-# django-environ warns before we refuse.
-@pytest.mark.filterwarnings("ignore:Engine not recognized")
 @pytest.mark.parametrize(
     ("environment", "sentence"),
     [
@@ -38,6 +36,8 @@ def test_development_needs_no_settings(monkeypatch, tmp_path):
         ({"DELIVERY_DRAIN_A_SECOND": "0"}, "DELIVERY_DRAIN_A_SECOND must be orders a second"),
         ({"PRODUCTION": "1"}, "SECRET_KEY is required when PRODUCTION=1"),
         (PRODUCTION, "CA_CERT is required when PRODUCTION=1"),
+        ({"MASTER_KEYS": "k"}, "MASTER_KEYS must be Fernet keys"),
+        ({"MASTER_KEYS": "k" * 43 + "=,"}, "MASTER_KEYS must be Fernet keys"),
         ({"PORT": "abc"}, "PORT must be a number from 1 to 65535"),
         ({"PORT": "70000"}, "PORT must be a number from 1 to 65535"),
         ({"SITE_URL": "console.example"}, "SITE_URL must be the console's own address"),
