@@ -53,11 +53,6 @@ def _vault(keys: tuple[str, ...]) -> MultiFernet:
         raise ImproperlyConfigured(MASTER_KEY_HINT) from None
 
 
-def check_master_keys() -> None:
-    """Raise ImproperlyConfigured, in one sentence without the keys, if they cannot be used."""
-    _vault(tuple(settings.MASTER_KEYS))
-
-
 def encrypt(text: str) -> bytes:
     """Return the text under the first master key."""
     return _vault(tuple(settings.MASTER_KEYS)).encrypt(text.encode())
