@@ -4,7 +4,7 @@ Rows are kept in parts, each a transaction of its own: the job shows how far it 
 held while a picture is decoded.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from functools import partial
 from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 STEP: Final = 5_000
 STEP_PICTURES: Final = 20
 MAX_NOTED: Final = 20
-# Name, thumbnail and digest of none.
-_NO_PICTURE: Final = ("", "", "")
 
 
 class Part(NamedTuple):
@@ -44,14 +42,11 @@ class Part(NamedTuple):
     where: list[str]
     # The headings of columns that are passed over.
     unknown: list[str]
-    # Of right rows without a picture, nearly all there are, the first fields: row to price.
-    plain: list[tuple[int, str, str, int]]
+    # The last of these.
+    reached: int
+    # Right rows without a picture, nearly all there are: as lines that are staged as they are.
+    plain: str
     others: list[Right | Wrong]
-
-    @property
-    def reached(self) -> int:
-        """Return the last row of these."""
-        return max(row[0] for row in (*self.plain[-1:], *self.others[-1:]))
 
 
 class SupersededError(Exception):
@@ -73,25 +68,37 @@ def forget(batch: ImportBatch) -> None:
     batch.rows.all().delete()
 
 
-def parts(file: IO[bytes]) -> Iterator[Part]:
-    """Return a workbook in parts that take about as long; raise SheetError."""
+def parts(file: IO[bytes], gone: Container[str]) -> Iterator[Part]:
+    """Return a workbook in parts; IDs that are gone are no plain row's. Raise SheetError."""
     with sheets.read(file, workbook.COLUMNS) as sheet:
         where = [sheet.where(column.field) for column in workbook.COLUMNS]
         unknown = workbook.unknown_headings(sheet)
-        outline = Part(sheet.headings.row, sheet.scan.last_row, where, unknown, [], [])
+        outline = Part(sheet.headings.row, sheet.scan.last_row, where, unknown, 0, "", [])
         yield outline
-        part, pictures = outline._replace(plain=[], others=[]), 0
-        for row in workbook.rows(sheet):
-            if isinstance(row, Right) and not row.image:
-                part.plain.append(row[:4])
-            else:
-                part.others.append(row)
-                pictures += isinstance(row, Right)
-            if len(part.plain) + len(part.others) == STEP or pictures == STEP_PICTURES:
-                yield part
-                part, pictures = outline._replace(plain=[], others=[]), 0
-        if part.plain or part.others:
-            yield part
+        for plain, others in _cut(workbook.rows(sheet), gone):
+            reached = max(row.row for row in (*plain[-1:], *others[-1:]))
+            lines = import_sql.lines(row[:4] for row in plain)
+            yield outline._replace(reached=reached, plain=lines, others=others)
+
+
+def _cut(
+    rows: Iterable[Right | Wrong], gone: Container[str]
+) -> Iterator[tuple[list[Right], list[Right | Wrong]]]:
+    """Return plain rows and others, as many as take about as long."""
+    plain: list[Right] = []
+    others: list[Right | Wrong] = []
+    pictures = 0
+    for row in rows:
+        if isinstance(row, Right) and not row.image and row.item_id not in gone:
+            plain.append(row)
+        else:
+            others.append(row)
+            pictures += isinstance(row, Right) and row.image != ""
+        if len(plain) + len(others) == STEP or pictures == STEP_PICTURES:
+            yield plain, others
+            plain, others, pictures = [], [], 0
+    if plain or others:
+        yield plain, others
 
 
 def read(batch: ImportBatch, progress: Progress) -> None:
@@ -99,15 +106,17 @@ def read(batch: ImportBatch, progress: Progress) -> None:
     forget(batch)
     # The child needs every language: it finds them here, or would load them anew each time.
     sheets.known_headings(workbook.COLUMNS)
+    deleted = batch.game.items.exclude(deleted_at=None)
+    gone = frozenset(deleted.values_list("item_id", flat=True))
     with ExitStack() as stack:
         # Opened twice: two processes that shared a file would share their place in it.
         theirs, ours = (stack.enter_context(_opened(batch.workbook)) for _each in range(2))
         zipped = stack.enter_context(_opened(batch.pictures)) if batch.pictures else None
-        found = stack.enter_context(closing(confined.results(partial(parts, theirs))))
+        found = stack.enter_context(closing(confined.results(partial(parts, theirs, gone))))
         first = next(found)
         pictures = Pictures(stack.enter_context(ZipFile(ours)), zipped)
         progress.report(done=0, total=max(first.last_row - first.headings_row, 0))
-        reader = _Reader(batch, pictures, first.where)
+        reader = _Reader(batch, pictures, first.where, gone)
         for part in found:
             reader.keep(part)
             progress.report(done=part.reached - first.headings_row)
@@ -136,39 +145,33 @@ def count(batch: ImportBatch) -> None:
 class _Reader:
     """What reading the rows of one batch needs to know."""
 
-    def __init__(self, batch: ImportBatch, pictures: Pictures, where: list[str]) -> None:
+    def __init__(
+        self, batch: ImportBatch, pictures: Pictures, where: list[str], gone: Container[str]
+    ) -> None:
         self._batch = batch
         self._where = where
         self._pictures = pictures
-        gone = batch.game.items.exclude(deleted_at=None)
-        self._gone = frozenset(gone.values_list("item_id", flat=True))
+        self._gone = gone
 
     def keep(self, part: Part) -> None:
         """Keep the rows of one part."""
         digests = self._digests(part.others)
         staged: list[tuple[Any, ...]] = []
         wrong: list[Wrong] = []
-        for row in (*part.others, *self._doubtful(part)):
+        for row in part.others:
             taken = row if isinstance(row, Wrong) else self._take(row, digests)
             if isinstance(taken, Wrong):
                 wrong.append(taken)
             else:
                 staged.append(taken)
-        staged += [(*row, *_NO_PICTURE) for row in part.plain if row[1] not in self._gone]
         try:
             with transaction.atomic():
                 locked(self._batch)
-                import_sql.stage(self._batch, staged)
+                import_sql.stage(self._batch, plain=part.plain, pictured=import_sql.lines(staged))
                 ImportRow.objects.bulk_create(map(self._wrong_row, wrong), batch_size=500)
         except BaseException:
             images.delete([name for row in staged for name in row[4:6] if name])
             raise
-
-    def _doubtful(self, part: Part) -> Iterator[Right]:
-        """Return the plain rows that cannot be kept as they are."""
-        return (
-            Right(*row, image="", is_in_sheet=False) for row in part.plain if row[1] in self._gone
-        )
 
     def _digests(self, rows: Sequence[Right | Wrong]) -> dict[str, str]:
         """Return which pictures the items of these rows show now."""
@@ -187,7 +190,7 @@ class _Reader:
         if row.item_id in self._gone:
             reason = _("An item with this ID was deleted. An ID is never used again.")
             return self._refused(row, 0, reason)
-        stored = _NO_PICTURE
+        stored = ("", "", "")
         if row.image:
             try:
                 content = self._pictures.read(row.image, is_in_sheet=row.is_in_sheet)

@@ -5,7 +5,7 @@ Rows go into a temporary table first, then one statement compares them with the 
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final
@@ -16,16 +16,13 @@ from items.models import ImportBatch, ImportRow
 from permissions.models import User
 
 Kind = ImportRow.Kind
-# SQLite takes rows one by one; so many in one call.
-_MANY: Final = 1_000
 _CHUNK: Final = "items_import_chunk"
 _WORK: Final = "items_import_work"
-STAGED: Final = (
-    "row", "item_id", "name", "price_cents", "image", "thumbnail", "image_digest",
-)  # fmt: skip
+PLAIN: Final = ("row", "item_id", "name", "price_cents")
+STAGED: Final = (*PLAIN, "image", "thumbnail", "image_digest")
 _CHUNK_COLUMNS: Final = (
     "row integer, item_id text, name text, price_cents bigint,"
-    " image text, thumbnail text, image_digest text"
+    " image text default '', thumbnail text default '', image_digest text default ''"
 )
 # What is worked on of an item, and what is or was on sale: an item has at most one of each.
 _VERSIONS: Final = """
@@ -142,31 +139,37 @@ where r.batch_id = %s and r.image <> '' and not exists (
 """
 
 
-def stage(batch: ImportBatch, rows: Sequence[Sequence[Any]]) -> None:
-    """Keep rows (STAGED), each with what it would change. Within a transaction."""
+def lines(rows: Iterable[Sequence[Any]]) -> str:
+    """Return rows as they are staged: csv, which PostgreSQL takes as it is."""
+    file = io.StringIO()
+    # In quotes an empty text is one, and not nothing.
+    csv.writer(file, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n").writerows(rows)
+    return file.getvalue()
+
+
+def stage(batch: ImportBatch, *, plain: str, pictured: str) -> None:
+    """Keep rows, each with what it would change, from lines of PLAIN or STAGED. In a transaction."""
     with connection.cursor() as cursor:
         kept = " on commit delete rows" if _is_postgresql() else ""
         cursor.execute(f"create temporary table if not exists {_CHUNK} ({_CHUNK_COLUMNS}){kept}")
-        _fill(cursor, rows)
+        # Two parts may be within one transaction.
+        cursor.execute(f"delete from {_CHUNK}")  # noqa: S608 -- our own name
+        _fill(cursor, PLAIN, plain)
+        _fill(cursor, STAGED, pictured)
         cursor.execute(_COMPARE, [batch.pk, batch.game_id])
 
 
-def _fill(cursor: Any, rows: Sequence[Sequence[Any]]) -> None:
-    # Two steps may be within one transaction.
-    cursor.execute(f"delete from {_CHUNK}")  # noqa: S608 -- our own name
+def _fill(cursor: Any, names: Sequence[str], rows: str) -> None:
+    columns = ", ".join(names)
     if _is_postgresql():
-        # Nothing makes lines faster than csv; in quotes an empty text is one.
-        lines = io.StringIO()
-        csv.writer(lines, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n").writerows(rows)
-        with cursor.copy(f"copy {_CHUNK} ({', '.join(STAGED)}) from stdin (format csv)") as copy:
-            copy.write(lines.getvalue())
+        with cursor.copy(f"copy {_CHUNK} ({columns}) from stdin (format csv)") as copy:
+            copy.write(rows)
         return
-    marks = ", ".join(["%s"] * len(STAGED))
-    for start in range(0, len(rows), _MANY):
-        cursor.executemany(
-            f"insert into {_CHUNK} ({', '.join(STAGED)}) values ({marks})",  # noqa: S608 -- our own names
-            rows[start : start + _MANY],
-        )
+    marks = ", ".join(["%s"] * len(names))
+    cursor.executemany(
+        f"insert into {_CHUNK} ({columns}) values ({marks})",  # noqa: S608 -- our own names
+        csv.reader(io.StringIO(rows, newline="")),
+    )
 
 
 def count_in_review(batch: ImportBatch) -> int:
