@@ -11,23 +11,25 @@ from django.db.models import Q
 
 # The order of the list.
 _LISTED: Final = ["game", "-created_at", "-id"]
+# What tells sales from tests: with it an index alone counts what the dashboard says of sales.
+_SALE: Final = ["env", "order_source"]
 ORDER_INDEXES: Final = [
     # With what nearly all orders have in common: so it alone can count them.
     models.Index(
-        fields=[*_LISTED, "env", "order_source", "delivery_status", "refund_state"],
+        fields=[*_LISTED, *_SALE, "delivery_status", "refund_state"],
         name="orders_newest",
     ),
     # The player first: one is looked for in all the games that a person may see.
     models.Index(fields=["open_id", "game", "-created_at", "-id"], name="orders_by_player"),
     models.Index(fields=["game", "product_id", "-created_at", "-id"], name="orders_by_item"),
     models.Index(
-        fields=["game", "delivery_status", "-created_at", "-id"],
+        fields=["game", "delivery_status", "-created_at", "-id", *_SALE],
         name="orders_undelivered",
         condition=~Q(delivery_status="delivered"),
     ),
     models.Index(fields=[*_LISTED, "flags"], name="orders_flagged", condition=~Q(flags="")),
     models.Index(
-        fields=_LISTED,
+        fields=[*_LISTED, *_SALE],
         name="orders_unsettled",
         condition=~Q(flags="") & Q(settled_at=None),
     ),

@@ -175,7 +175,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='order',
-            index=models.Index(condition=models.Q(('delivery_status', 'delivered'), _negated=True), fields=['game', 'delivery_status', '-created_at', '-id'], name='orders_undelivered'),
+            index=models.Index(condition=models.Q(('delivery_status', 'delivered'), _negated=True), fields=['game', 'delivery_status', '-created_at', '-id', 'env', 'order_source'], name='orders_undelivered'),
         ),
         migrations.AddIndex(
             model_name='order',
@@ -183,7 +183,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='order',
-            index=models.Index(condition=models.Q(models.Q(('flags', ''), _negated=True), ('settled_at', None)), fields=['game', '-created_at', '-id'], name='orders_unsettled'),
+            index=models.Index(condition=models.Q(models.Q(('flags', ''), _negated=True), ('settled_at', None)), fields=['game', '-created_at', '-id', 'env', 'order_source'], name='orders_unsettled'),
         ),
         migrations.AddIndex(
             model_name='order',

@@ -15,6 +15,7 @@ from orders.filters import Attention, Environment, State
 from orders.forms import OrderSearchForm
 from orders.models import Order, OrderSource, RefundState
 from orders.totals import totals_of
+from sasvpay import attention
 from sasvpay.kit import listing
 from tests.factories import AT, DeliveryFactory
 
@@ -152,3 +153,14 @@ def test_a_number_or_player_is_found_in_all_games_by_an_index(sold, operator, pl
         assert "orders_number_once" in orders
         assert "orders_by_player" in games
         assert_by_index(orders + games, by)
+
+
+def test_what_waits_in_a_game_is_counted_by_an_index_alone(sold):
+    with plans() as made:
+        attention.of_game(sold, at=AT)
+
+    assert len(made) == len(attention.KINDS)
+    for plan, index in zip(
+        made, ["orders_undelivered", "orders_unsettled", "orders_undelivered"], strict=True
+    ):
+        assert f"Index Only Scan using {index} " in plan, plan
