@@ -24,7 +24,7 @@ def test_production_is_refused(settings):
 
 
 @pytest.mark.django_db
-@pytest.mark.skipif(connection.vendor == "postgresql", reason="it has COPY")
+@pytest.mark.sqlite
 def test_a_database_without_copy_is_refused():
     with pytest.raises(CommandError, match="DATABASE_URL"):
         call_command("bench_seed", orders=1)
