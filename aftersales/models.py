@@ -33,7 +33,7 @@ class Refund(Stateful, OfGame):
         RefundStatus.PROCESSING: frozenset({RefundStatus.SUCCEEDED, RefundStatus.FAILED}),
     }
 
-    game = models.ForeignKey(MiniGame, models.PROTECT, related_name="refunds")
+    game = models.ForeignKey(MiniGame, models.PROTECT, related_name="refunds", db_index=False)
     env = models.CharField(max_length=1, choices=Env.choices)
     number = models.CharField(_("refund number"), max_length=64)
     # None until the order has come too.
