@@ -1,8 +1,10 @@
 """The item list: what it finds, counts and offers, and what it costs."""
 
 import pytest
+from django.db import connection
 
 from items import filters
+from items.models import Item
 from tests.factories import DeliveryConfigFactory, ItemVersionFactory, ReleaseRequestFactory
 from tests.items.lives import beside, made
 from tests.items.pages import as_, text, url
@@ -105,6 +107,19 @@ def test_the_search_matches_the_beginning_of_an_id_or_any_part_of_a_name(
     thing(game, "marigold", name="Flower")
 
     assert shown(client, game, q=asked) == found
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("text", ["item_1", "item_1_"])
+def test_the_search_by_id_enters_the_index_of_ids(game, text):
+    found = Item.objects.filter(filters._begins_with(text), game=game)
+
+    with connection.cursor() as cursor:
+        cursor.execute("set local enable_seqscan = off")
+        plan = found.explain()
+
+    assert "items_id_once_per_game" in plan
+    assert "~>=~" in plan
 
 
 def test_the_filters_speak_of_one_version(client, game):
