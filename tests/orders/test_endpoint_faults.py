@@ -143,6 +143,8 @@ def test_junk_above_the_limit_costs_no_statement(client, paying, limit):
     post(client, paying, signed())
     for _ in range(limit):
         post(client, paying, b"{")
+    # Keys that do not fit are read again, at most once a second: this is that time.
+    post(client, paying, signed(secret="other"))
 
     with CaptureQueriesContext(connection) as queries:
         malformed = post(client, paying, b"{")
