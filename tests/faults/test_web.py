@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from urllib.parse import urlsplit
 
 import psycopg
@@ -65,8 +65,9 @@ def test_a_sender_that_hangs_up_within_the_body_leaves_nothing(console, postgres
         with socket.create_connection(("127.0.0.1", console.port), timeout=30) as sending:
             sending.sendall(raw[:-40])
             sending.shutdown(hangs_up)
-            codes = _answers(sending, 1)
-        assert codes in ([], ["40001"])
+            # The server may hang up just as roughly.
+            with suppress(ConnectionResetError):
+                assert _answers(sending, 1) in ([], ["40001"])
     assert _stored(postgresql, "R36-cut") == 0
 
     assert send(demo["callback_url"], purchase(demo, "R36-cut")) == (200, "0")

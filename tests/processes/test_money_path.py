@@ -22,10 +22,12 @@ def test_two_thousand_purchases_are_stored_once_and_delivered(console):
 
 
 def test_nothing_is_lost_when_worker_dispatcher_and_web_are_killed_on_the_way(console):
+    before = console.stats()["hits"]
     run = console.popen(
         "simulate", "--count", "2000", "--duplicates", "0.2", "--concurrency", "32",
         "--timeout", "120", "--receiver", console.receiver_url,
     )  # fmt: skip
+    console.wait_until(lambda: console.stats()["hits"] > before, "nothing was sent")
     for _round in range(3):
         time.sleep(1.5)
         console.kill("sasvpay worker")
