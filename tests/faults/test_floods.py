@@ -12,6 +12,10 @@ from tests.faults.traffic import Traffic
 from tests.processes.purchases import purchase, send
 
 OK = b'{"returnCode":"0","returnMessage":"","data":"OK","requestId":"1"}'
+SLOWEST = (
+    "select max(took_ms) from orders_deliveryattempt join orders_order on orders_order.id = delivery_id"
+    " where orders_order.number like 'D5-%'"
+)
 BOMB = gzip.compress(bytes(300_000_000), 6)
 
 
@@ -65,7 +69,10 @@ FAULTS = {
 
 
 class WrongOnce:
-    """A developer's server: each order meets the fault that its number names, and then OK."""
+    """A developer's server: each order meets the fault that its number names, and then OK.
+
+    What other tests left to be delivered is taken as well.
+    """
 
     def __init__(self):
         self.told: Counter[str] = Counter()
@@ -74,12 +81,12 @@ class WrongOnce:
         try:
             head = await reader.readuntil(b"\r\n\r\n")
             size = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
-            number = (
-                (await reader.readexactly(size)).split(b'OutTradeNo\\": \\"')[1].split(b"\\")[0]
-            )
-            self.told[number.decode()] += 1
-            if self.told[number.decode()] == 1:
-                await FAULTS[number.decode().split("-")[1]](writer)
+            body = await reader.readexactly(size)
+            number = body.split(b'OutTradeNo\\": \\"')[1].split(b"\\")[0].decode()
+            is_mine = number.startswith("D5-")
+            self.told[number] += is_mine
+            if is_mine and self.told[number] == 1:
+                await FAULTS[number.split("-")[1]](writer)
             else:
                 await _write(writer, _head(len(OK), b"Connection: close\r\n") + OK)
         except (ConnectionError, asyncio.IncompleteReadError):
@@ -123,6 +130,7 @@ def test_receivers_that_do_everything_wrong_are_cut_retried_and_cost_no_memory(
     console, postgresql, full
 ):
     demo, server = console.demo(), WrongOnce()
+    console.wait_until(lambda: len(console.processes("manage.py dispatch")) == 1, "no dispatcher")
     (dispatcher,) = console.processes("manage.py dispatch")
     numbers = [f"D5-{fault}-{n}" for n in range(10 if full else 1) for fault in FAULTS]
     forget_peak(dispatcher)
@@ -131,7 +139,7 @@ def test_receivers_that_do_everything_wrong_are_cut_retried_and_cost_no_memory(
     with _serving(server) as url, _delivering_to(console, postgresql, url):
         started = time.monotonic()
         answers = [send(demo["callback_url"], purchase(demo, number)) for number in numbers]
-        console.wait_until(lambda: server.told == dict.fromkeys(numbers, 2), f"{server.told}", 120)
+        console.wait_until(lambda: +server.told == dict.fromkeys(numbers, 2), f"{server.told}", 120)
         took = time.monotonic() - started
         console.wait_until(
             lambda: (
@@ -144,7 +152,7 @@ def test_receivers_that_do_everything_wrong_are_cut_retried_and_cost_no_memory(
 
     assert answers == [(200, "0")] * len(numbers)
     assert took < 60 * (10 if full else 1)
-    assert postgresql.one("select max(took_ms) from orders_deliveryattempt") <= 4000
+    assert postgresql.one(SLOWEST) <= 4000
     assert console.processes("manage.py dispatch") == [dispatcher]
     assert peak_megabytes(dispatcher) - idle < 80
 

@@ -32,7 +32,8 @@ def test_redis_is_not_needed_to_accept_or_to_deliver(console, postgresql, redis,
         redis.start()
 
     assert traffic.codes == {"0"}
-    assert traffic.slowest < 1
+    # The promise of 1 s is for a machine that does nothing else.
+    assert traffic.slowest < (1 if full else 3)
     assert delivered > 0
     _all_are_stored_once_and_delivered(console, postgresql, traffic)
     console.wait_until(lambda: console.get("/readyz")[0] == 200, "it is not ready again", 60)

@@ -65,9 +65,9 @@ def test_a_sender_that_hangs_up_within_the_body_leaves_nothing(console, postgres
         with socket.create_connection(("127.0.0.1", console.port), timeout=30) as sending:
             sending.sendall(raw[:-40])
             sending.shutdown(hangs_up)
-            # The server may hang up just as roughly.
+            # The server may hang up just as roughly, or have been flooded with junk by another test.
             with suppress(ConnectionResetError):
-                assert _answers(sending, 1) in ([], ["40001"])
+                assert _answers(sending, 1) in ([], ["40001"], ["42901"])
     assert _stored(postgresql, "R36-cut") == 0
 
     assert send(demo["callback_url"], purchase(demo, "R36-cut")) == (200, "0")
