@@ -62,7 +62,6 @@ def _found(request: ConsoleRequest, game: MiniGame, form: DeliverySearchForm) ->
         "span": search.span,
         "last_shown": filters.last_shown(search.span),
         "zone": timezone.get_current_timezone_name(),
-        "is_searched": bool(form.query()),
     }
 
 
