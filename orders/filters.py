@@ -57,6 +57,12 @@ class Attention(models.TextChoices):
     PAID_NOTHING = Flag.PAID_NOTHING.value, Flag.PAID_NOTHING.label
 
 
+# What a line of the list tells; more would be read, and made into objects, for each page.
+_LISTED: Final = (
+    "game_id", "number", "created_at", "env", "order_source", "product_id", "item_version__name",
+    "quantity", "actual_price_cents", "refund_state", "delivery_status", "delivery__attempts",
+    "delivery__last_verdict", "flags", "settled_at", "open_id",
+)  # fmt: skip
 # As the conditions of partial indexes say it: so the database knows which one serves.
 IS_TEST: Final = Q(env=Env.TEST) | Q(order_source=OrderSource.MARKETPLACE_TEST)
 _IS_FLAGGED: Final = ~Q(flags="")
@@ -115,6 +121,11 @@ class OrderSearch:
         if self.env:
             found = found.filter(IS_TEST if self.env == Environment.TEST else ~IS_TEST)
         return found
+
+
+def listed(rows: "QuerySet[Order]") -> "QuerySet[Order]":
+    """Return orders as their list shows them: with that and no more, in one query."""
+    return rows.select_related("delivery", "item_version").only(*_LISTED)
 
 
 def span_of(

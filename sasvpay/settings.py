@@ -339,8 +339,11 @@ else:
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
     DATABASES["default"]["OPTIONS"] = {
         "connect_timeout": 2,
-        # A row somebody holds for longer is an outage to say so (503), not to wait for.
-        "options": "-c lock_timeout=2000 -c statement_timeout=60000",
+        # A row somebody holds for longer is an outage to say so (503), not to wait for. Starting
+        # parallel workers takes longer than a page of a list does, and many ask at once.
+        "options": (
+            "-c lock_timeout=2000 -c statement_timeout=60000 -c max_parallel_workers_per_gather=0"
+        ),
         "pool": {"min_size": 1, "max_size": env.int("DATABASE_POOL", default=12), "timeout": 2.5},
     }
     DATABASES["default"]["ATOMIC_REQUESTS"] = False

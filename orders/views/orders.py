@@ -44,8 +44,7 @@ def order_list(request: ConsoleRequest, game: MiniGame) -> HttpResponse:
 def _found(request: ConsoleRequest, game: MiniGame, form: OrderSearchForm) -> dict[str, Any]:
     search = form.search()
     rows = search.rows(game)
-    shown = rows.select_related("delivery", "item_version").defer("payload", "attach")
-    page = listing.keyset_page(shown, request)
+    page = listing.keyset_page(filters.listed(rows), request)
     totals = totals_of(rows)
     return {
         "orders": page.rows,

@@ -31,7 +31,7 @@ from django.test import RequestFactory  # noqa: E402 -- as above
 from django.utils import timezone  # noqa: E402 -- as above
 
 from orders import search  # noqa: E402 -- as above
-from orders.filters import Attention, Environment, Period, State  # noqa: E402 -- as above
+from orders.filters import Attention, Environment, Period, State, listed  # noqa: E402 -- as above
 from orders.forms import OrderSearchForm  # noqa: E402 -- as above
 from orders.models import Order, OrderSource, RefundState  # noqa: E402 -- as above
 from orders.totals import totals_of  # noqa: E402 -- as above
@@ -81,8 +81,7 @@ def asked_for(game, asked, now):
 
 def page_of(rows, **place):
     request = RequestFactory().get("/", place)
-    shown = rows.select_related("delivery", "item_version").defer("payload", "attach")
-    return listing.keyset_page(shown, request).rows
+    return listing.keyset_page(listed(rows), request).rows
 
 
 def whole_page(rows):
