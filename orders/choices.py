@@ -31,10 +31,21 @@ class Flag(models.TextChoices):
 
 
 class DeliveryStatus(models.TextChoices):
-    """How far an order's delivery is. *Retrying* is waiting after at least one attempt."""
+    """How far an order's delivery is."""
 
     HELD = "held", _("Held")
     WAITING = "waiting", _("Waiting")
+    SENDING = "sending", _("Sending")
+    DELIVERED = "delivered", _("Delivered")
+    FAILED = "failed", _("Failed")
+
+
+class DeliveryState(models.TextChoices):
+    """How an order's delivery stands as people read it: *retrying* is waiting after an attempt."""
+
+    HELD = "held", _("Held")
+    WAITING = "waiting", _("Waiting")
+    RETRYING = "retrying", _("Retrying")
     SENDING = "sending", _("Sending")
     DELIVERED = "delivered", _("Delivered")
     FAILED = "failed", _("Failed")

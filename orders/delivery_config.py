@@ -14,7 +14,15 @@ from django.db.models import F, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from orders import credentials, receivers
-from orders.models import Delivery, DeliveryConfig, DeliveryStatus, Env, Order
+from orders.delivery_copy import copy_to
+from orders.models import (
+    Delivery,
+    DeliveryConfig,
+    DeliveryState,
+    DeliveryStatus,
+    Env,
+    Order,
+)
 from permissions import administrators
 from permissions.models import MiniGame, User
 from sasvpay.kit import audit, listing
@@ -30,7 +38,8 @@ MOVES: Final = frozenset(
     }
 )
 
-
+# What the order of a waiting delivery says.
+_WAITS: Final = [DeliveryState.WAITING, DeliveryState.RETRYING]
 # A race leaves a few; whoever finds more takes them in turns.
 STRAYS_AT_ONCE: Final = 500
 
@@ -68,9 +77,9 @@ class Backlog:
 
 def backlog(game: MiniGame, config: DeliveryConfig | None) -> Backlog:
     """Return what waits: the held orders, and while the switch is off all that are due."""
-    waiting = [DeliveryStatus.HELD]
+    waiting = [DeliveryState.HELD]
     if config is None or not config.is_enabled:
-        waiting.append(DeliveryStatus.WAITING)
+        waiting += _WAITS
     orders = Order.objects.filter(game=game, delivery_status__in=waiting)
     return Backlog(
         live=listing.capped_count(orders.filter(env=Env.LIVE)),
@@ -196,7 +205,7 @@ def _move_strays(strays: "QuerySet[Delivery]", status: DeliveryStatus, *, at: da
         # Compare and set: a dispatcher or a person may have been faster.
         is_ours = Delivery.objects.filter(pk=pk, status=before).update(status=status, due_at=at)
         if is_ours:
-            moved += Order.objects.filter(pk=pk).update(delivery_status=status)
+            moved += copy_to(Order.objects.filter(pk=pk))
     return moved
 
 
@@ -252,7 +261,7 @@ def _move(
     moved = Delivery.objects.filter(**ours, status=before).update(status=status, due_at=at)
     # By what the deliveries say now: an order that comes between the two statements is in neither.
     copied = Delivery.objects.filter(**ours, status=status).values("pk")
-    Order.objects.filter(**ours, delivery_status=before, pk__in=copied).update(
-        delivery_status=status
-    )
+    orders = Order.objects.filter(**ours, pk__in=copied)
+    stale = [DeliveryState.HELD] if status == DeliveryStatus.WAITING else _WAITS
+    copy_to(orders.filter(delivery_status__in=stale))
     return moved

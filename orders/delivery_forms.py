@@ -7,8 +7,8 @@ from urllib.parse import urlencode
 from django import forms
 from django.utils.translation import gettext_lazy
 
-from orders.filters import Environment, OrderSearch, State
-from orders.models import Order, Verdict
+from orders.filters import Environment, OrderSearch
+from orders.models import DeliveryState, Order, Verdict
 from orders.ranges import RangeForm
 from orders.search_fields import Choice, Exactly
 from permissions.forms import WordsField
@@ -38,7 +38,7 @@ class DeliverySearchForm(RangeForm):
 
     number = Exactly(gettext_lazy("Order number"), longest=64, kind="search")
     state = Choice(
-        gettext_lazy("Delivery state"), gettext_lazy("Any delivery state"), State.choices
+        gettext_lazy("Delivery state"), gettext_lazy("Any delivery state"), DeliveryState.choices
     )
     verdict = Choice(gettext_lazy("Last answer"), gettext_lazy("Any answer"), Verdict.choices)
     env = Choice(gettext_lazy("Environment"), gettext_lazy("Live and test"), Environment.choices)

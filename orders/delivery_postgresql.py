@@ -7,12 +7,13 @@ from typing import Any, Final
 from django.db import connection
 
 from orders import receivers
-from orders.models import DeliveryStatus, Verdict
+from orders.models import DeliveryState, DeliveryStatus, Verdict
 from orders.pushes import LANE_SLOTS, LATE, LEASE, Lane, Result, Work
 
 # The status words, the lease and the rules of a pause, by name, for both statements.
 _WORDS: Final[Mapping[str, Any]] = {
     **{status.name.lower(): status.value for status in DeliveryStatus},
+    "retrying": DeliveryState.RETRYING.value,
     "ok": Verdict.DELIVERED.value,
     "interrupted": Verdict.INTERRUPTED.value,
     "lease": LEASE,
@@ -119,7 +120,9 @@ with result as materialized (
          or (result.verdict = %(ok)s and delivery.status <> %(delivered)s))
   returning delivery.order_id, delivery.status, delivery.game_id, delivery.env
 ), copied as (
-  update orders_order paid set delivery_status = moved.status
+  -- Whatever waits by now was tried.
+  update orders_order paid
+  set delivery_status = case moved.status when %(waiting)s then %(retrying)s else moved.status end
   from moved where paid.id = moved.order_id
 ), heard as (
   -- What each URL of the moment answered: how often it failed, 0 if it answered well at all.

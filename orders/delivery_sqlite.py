@@ -9,11 +9,12 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from django.db import transaction
-from django.db.models import F, OuterRef, Q, Subquery
+from django.db.models import F, Q
 from django.utils import timezone
 
 from orders import receivers_sqlite
 from orders.daily import LateOutcome
+from orders.delivery_copy import copy_to
 from orders.models import (
     Delivery,
     DeliveryAttempt,
@@ -132,8 +133,7 @@ def note(results: Sequence[Result], pauses: Sequence[timedelta | None]) -> None:
     ids = {result.order_id for result in results}
     lanes = Delivery.objects.filter(pk__in=ids).values_list("pk", "game_id", "env")
     receivers_sqlite.hear(moved, {pk: Lane(game_id, env) for pk, game_id, env in lanes}, now)
-    status = Delivery.objects.filter(pk=OuterRef("pk")).values("status")
-    Order.objects.filter(pk__in=ids).update(delivery_status=Subquery(status))
+    copy_to(Order.objects.filter(pk__in=ids))
     _tell_late(ids, now)
     _keep_attempts(results)
 

@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from orders.forms import OrderSearchForm
-from orders.models import DeliveryStatus, Env, Flag, OrderSource, RefundState
+from orders.models import DeliveryState, Env, Flag, OrderSource, RefundState
 from permissions.matrix import Capability
 from permissions.models import MiniGame
 from sasvpay.kit.audit import Event
@@ -35,7 +35,7 @@ def columns() -> list[Column]:
         Column(
             "delivery",
             _("Delivery"),
-            label("delivery_status", DeliveryStatus.choices, usual=DeliveryStatus.DELIVERED),
+            label("delivery_status", DeliveryState.choices, usual=DeliveryState.DELIVERED),
             Kind.LABEL,
         ),
         Column("flags", _("Attention"), labels("flags", Flag.choices), Kind.LABEL, 24),

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from orders.models import DeliveryStatus, Env, Flag, Order, OrderSource
+from orders.models import Env, Flag, Order, OrderSource
 from permissions.models import MiniGame
 from sasvpay.kit import listing
 from sasvpay.kit.listing import ListingError, Range
@@ -24,17 +24,6 @@ class Period(models.TextChoices):
     MONTH = "30d", gettext_lazy("Last 30 days")
     YEAR = "12m", gettext_lazy("Last 12 months")
     CUSTOM = "custom", gettext_lazy("Custom")
-
-
-class State(models.TextChoices):
-    """Delivery states as a person sees them: *retrying* is waiting after an attempt."""
-
-    HELD = "held", gettext_lazy("Held")
-    WAITING = "waiting", gettext_lazy("Waiting")
-    RETRYING = "retrying", gettext_lazy("Retrying")
-    SENDING = "sending", gettext_lazy("Sending")
-    DELIVERED = "delivered", gettext_lazy("Delivered")
-    FAILED = "failed", gettext_lazy("Failed")
 
 
 class Environment(models.TextChoices):
@@ -67,14 +56,6 @@ _LISTED: Final = (
 IS_TEST: Final = Q(env=Env.TEST) | Q(order_source=OrderSource.MARKETPLACE_TEST)
 _IS_FLAGGED: Final = ~Q(flags="")
 _DAYS: Final = {Period.TODAY: 1, Period.WEEK: 7, Period.MONTH: 30}
-_STATES: Final = {
-    State.HELD: Q(delivery_status=DeliveryStatus.HELD),
-    State.WAITING: Q(delivery_status=DeliveryStatus.WAITING, delivery__attempts=0),
-    State.RETRYING: Q(delivery_status=DeliveryStatus.WAITING, delivery__attempts__gt=0),
-    State.SENDING: Q(delivery_status=DeliveryStatus.SENDING),
-    State.DELIVERED: Q(delivery_status=DeliveryStatus.DELIVERED),
-    State.FAILED: Q(delivery_status=DeliveryStatus.FAILED),
-}
 
 
 def _flagged(attention: str) -> Q:
@@ -110,12 +91,11 @@ class OrderSearch:
             "number": self.number,
             "open_id": self.open_id,
             "product_id": self.item,
+            "delivery_status": self.state,
             "order_source": self.source,
             "refund_state": self.refund,
         }
         found = found.filter(**{name: value for name, value in equal.items() if value})
-        if self.state:
-            found = found.filter(_STATES[State(self.state)])
         if self.attention:
             found = found.filter(_flagged(self.attention))
         if self.env:

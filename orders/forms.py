@@ -9,8 +9,8 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from orders.filters import Attention, Environment, OrderSearch, State
-from orders.models import DeliveryConfig, OrderSource, RefundState
+from orders.filters import Attention, Environment, OrderSearch
+from orders.models import DeliveryConfig, DeliveryState, OrderSource, RefundState
 from orders.ranges import RangeForm
 from orders.search_fields import Choice, Exactly
 from permissions.forms import WordsField
@@ -158,7 +158,7 @@ class OrderSearchForm(RangeForm):
 
     number = Exactly(gettext_lazy("Order number"), longest=64, kind="search")
     state = Choice(
-        gettext_lazy("Delivery state"), gettext_lazy("Any delivery state"), State.choices
+        gettext_lazy("Delivery state"), gettext_lazy("Any delivery state"), DeliveryState.choices
     )
     attention = Choice(
         gettext_lazy("Attention"), gettext_lazy("With and without flags"), Attention.choices

@@ -14,7 +14,15 @@ from orders.callback_models import (
     RefusedCallback,
     UsedNumber,
 )
-from orders.choices import DeliveryStatus, Env, Flag, OrderSource, RefundState, Verdict
+from orders.choices import (
+    DeliveryState,
+    DeliveryStatus,
+    Env,
+    Flag,
+    OrderSource,
+    RefundState,
+    Verdict,
+)
 from orders.daily import DailySales, LateOutcome, PayingPlayer, Rollup
 from orders.delivery_models import DeliveryAct, Receiver
 from orders.order_indexes import ORDER_INDEXES
@@ -30,6 +38,7 @@ __all__ = [
     "DeliveryAttempt",
     "DeliveryConfig",
     "DeliveryKey",
+    "DeliveryState",
     "DeliveryStatus",
     "Env",
     "Flag",
@@ -126,7 +135,8 @@ class Order(OfGame):
     flags = models.CharField(max_length=200, blank=True, default="")
     # When a person settled the flags; the Settlement says who, and why.
     settled_at = models.DateTimeField(null=True)
-    delivery_status = models.CharField(max_length=16, choices=DeliveryStatus.choices)
+    # A copy of the delivery's: `delivery_copy`.
+    delivery_status = models.CharField(max_length=16, choices=DeliveryState.choices)
     # Both are kept by `refunding.note`: refunds themselves are of another app.
     refunded_cents = models.BigIntegerField(default=0)
     refund_state = models.CharField(

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from orders.daily import LateOutcome
+from orders.delivery_copy import copy_to
 from orders.delivery_forms import DeliverySearchForm
 from orders.models import (
     Delivery,
@@ -185,7 +186,7 @@ def settle(*, order: Order, reason: str, by: User, at: datetime) -> None:
     work.move_to(DeliveryStatus.DELIVERED)
     work.delivered_at = at
     work.save(update_fields=["status", "delivered_at"])
-    Order.objects.filter(pk=order.pk).update(delivery_status=work.status)
+    copy_to(Order.objects.filter(pk=order.pk))
     DeliveryAct.objects.create(
         delivery=work, kind=DeliveryAct.Kind.SETTLED, by=by, at=at, reason=reason
     )
@@ -228,7 +229,7 @@ def _resend(game: MiniGame, order_ids: Sequence[int], *, by: User, at: datetime)
     Delivery.objects.filter(pk__in=ours).update(
         status=DeliveryStatus.WAITING, due_at=at, uncounted=F("attempts"), delivered_at=None
     )
-    Order.objects.filter(pk__in=ours).update(delivery_status=DeliveryStatus.WAITING)
+    copy_to(Order.objects.filter(pk__in=ours))
     DeliveryAct.objects.bulk_create(
         DeliveryAct(delivery_id=pk, kind=DeliveryAct.Kind.RESENT, by=by, at=at) for pk in ours
     )

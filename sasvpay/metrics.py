@@ -17,6 +17,7 @@ from orders.models import (
     DailySales,
     Delivery,
     DeliveryAttempt,
+    DeliveryState,
     DeliveryStatus,
     Order,
     Receiver,
@@ -74,11 +75,11 @@ def _conflicts(at: datetime) -> Iterator[Sample]:
 
 def _owed(at: datetime) -> Iterator[Sample]:
     # By the order's copy of the status: its index has only what is not delivered.
-    undelivered = Order.objects.filter(~Q(delivery_status=DeliveryStatus.DELIVERED))
+    undelivered = Order.objects.filter(~Q(delivery_status=DeliveryState.DELIVERED))
     counts = dict(undelivered.values_list("delivery_status").annotate(Count("pk")).order_by())
-    for status in DeliveryStatus:
-        if status != DeliveryStatus.DELIVERED:
-            yield {"state": status.value}, counts.get(status, 0)
+    for state in DeliveryState:
+        if state != DeliveryState.DELIVERED:
+            yield {"state": state.value}, counts.get(state, 0)
 
 
 def _oldest_owed(at: datetime) -> Iterator[Sample]:

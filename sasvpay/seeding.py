@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 from django.db import connection, transaction
 
 from items.models import Item, ItemVersion
-from orders.models import DeliveryStatus, Env, Flag, OrderSource, RefundState
+from orders.models import DeliveryState, Env, Flag, OrderSource, RefundState
 from permissions.models import MiniGame, Team, User
 
 YEAR: Final = timedelta(days=365)
@@ -39,13 +39,14 @@ _COLUMNS: Final = (
 _DELIVERIES: Final = """
 insert into orders_delivery
     (order_id, game_id, env, status, due_at, attempts, last_verdict, delivered_at)
-select id, game_id, env, delivery_status, created_at, attempts,
+select id, game_id, env, case delivery_status when 'retrying' then 'waiting' else delivery_status end,
+    created_at, attempts,
     case when delivery_status = 'delivered' then 'delivered' when attempts > 1 then 'timeout'
         else '' end,
     case when delivery_status = 'delivered' then created_at + interval '0.4 s' end
 from orders_order, lateral (select case delivery_status
-    when 'held' then 0 when 'failed' then 16
-    when 'waiting' then case when id %% 5 < 3 then 3 else 0 end else 1 end) as tried(attempts)
+    when 'held' then 0 when 'waiting' then 0 when 'retrying' then 3 when 'failed' then 16 else 1 end)
+    as tried(attempts)
 where id >= %s
 """
 _SETTLEMENTS: Final = """
@@ -195,11 +196,12 @@ def _kinds(dice: random.Random, *, is_young: bool) -> list[Kind]:
     status = _drawn(
         dice,
         {
-            DeliveryStatus.DELIVERED.value: 850 if is_young else 988,
-            DeliveryStatus.WAITING.value: 130 if is_young else 0,
-            DeliveryStatus.SENDING.value: 10 if is_young else 0,
-            DeliveryStatus.FAILED.value: 8,
-            DeliveryStatus.HELD.value: 4,
+            DeliveryState.DELIVERED.value: 850 if is_young else 988,
+            DeliveryState.WAITING.value: 52 if is_young else 0,
+            DeliveryState.RETRYING.value: 78 if is_young else 0,
+            DeliveryState.SENDING.value: 10 if is_young else 0,
+            DeliveryState.FAILED.value: 8,
+            DeliveryState.HELD.value: 4,
         },
     )
     flags = _drawn(dice, {"": 985, **{flag.value: 2 for flag in Flag}, _TWO_FLAGS: 3})

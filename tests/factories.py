@@ -13,6 +13,7 @@ from orders.models import (
     DeliveryAttempt,
     DeliveryConfig,
     DeliveryKey,
+    DeliveryState,
     DeliveryStatus,
     Env,
     Order,
@@ -210,20 +211,30 @@ class OrderFactory(DjangoModelFactory):
     payload = "{}"
     request_id = "00000000-0000-4000-8000-000000000000"
     created_at = AT
-    delivery_status = DeliveryStatus.WAITING
+    delivery_status = DeliveryState.WAITING
+
+
+def copied(delivery):
+    """Return what an order says of its delivery: waiting after an attempt is *retrying*."""
+    is_retrying = delivery.status == DeliveryStatus.WAITING and delivery.attempts
+    return DeliveryState.RETRYING if is_retrying else delivery.status
 
 
 class DeliveryFactory(DjangoModelFactory):
-    """The delivery of a new order, whose copy of the status is equal."""
+    """The delivery of a new order, whose copy says how it stands."""
 
     class Meta:
         model = Delivery
 
-    order = factory.SubFactory(OrderFactory, delivery_status=factory.SelfAttribute("..status"))
+    order = factory.SubFactory(
+        OrderFactory,
+        delivery_status=factory.LazyAttribute(lambda order: copied(order.factory_parent)),
+    )
     game = factory.SelfAttribute("order.game")
     env = factory.SelfAttribute("order.env")
     status = DeliveryStatus.WAITING
     due_at = AT
+    attempts = 0
 
 
 class RefundFactory(DjangoModelFactory):

@@ -7,8 +7,7 @@ from django import template
 from django.utils.safestring import SafeString
 
 from orders import receivers
-from orders.filters import State
-from orders.models import Delivery, Order
+from orders.models import DeliveryState, Order
 from permissions.models import MiniGame
 from sasvpay.kit.listing import COUNT_CAP
 from sasvpay.kit.templatetags.console import number, tag
@@ -16,22 +15,19 @@ from sasvpay.kit.templatetags.console import number, tag
 register = template.Library()
 
 _TONES: Final = {
-    State.HELD: "neutral",
-    State.WAITING: "info",
-    State.RETRYING: "warning",
-    State.SENDING: "info",
-    State.DELIVERED: "success",
-    State.FAILED: "danger",
+    DeliveryState.HELD: "neutral",
+    DeliveryState.WAITING: "info",
+    DeliveryState.RETRYING: "warning",
+    DeliveryState.SENDING: "info",
+    DeliveryState.DELIVERED: "success",
+    DeliveryState.FAILED: "danger",
 }
 
 
 @register.simple_tag
 def delivery_tag(order: Order) -> SafeString:
-    """Show the delivery state; *retrying* is waiting after an attempt."""
-    state = State(order.delivery_status)
-    work: Delivery | None = getattr(order, "delivery", None)
-    if state == State.WAITING and work and work.attempts:
-        state = State.RETRYING
+    """Show how an order's delivery stands."""
+    state = DeliveryState(order.delivery_status)
     return tag(state.label, _TONES[state])
 
 

@@ -31,9 +31,9 @@ from django.test import RequestFactory  # noqa: E402 -- as above
 from django.utils import timezone  # noqa: E402 -- as above
 
 from orders import search  # noqa: E402 -- as above
-from orders.filters import Attention, Environment, Period, State, listed  # noqa: E402 -- as above
+from orders.filters import Attention, Environment, Period, listed  # noqa: E402 -- as above
 from orders.forms import OrderSearchForm  # noqa: E402 -- as above
-from orders.models import Order, OrderSource, RefundState  # noqa: E402 -- as above
+from orders.models import DeliveryState, Order, OrderSource, RefundState  # noqa: E402 -- as above
 from orders.totals import totals_of  # noqa: E402 -- as above
 from permissions.matrix import HouseRole  # noqa: E402 -- as above
 from permissions.models import MiniGame, User  # noqa: E402 -- as above
@@ -61,7 +61,7 @@ def cases(game):
         "number": [some.number],
         "open_id": [some.open_id],
         "item": [some.product_id],
-        "state": State.values,
+        "state": DeliveryState.values,
         "attention": Attention.values,
         "source": OrderSource.values,
         "env": Environment.values,

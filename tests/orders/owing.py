@@ -13,6 +13,7 @@ from tests.factories import (
     DeliveryFactory,
     DeliveryKeyFactory,
     MiniGameFactory,
+    copied,
 )
 
 LIVE_URL = "http://127.0.0.1:9/live"
@@ -60,7 +61,7 @@ def result_of(work, verdict=Verdict.TIMEOUT, **facts):
 def state_of(row):
     row.refresh_from_db()
     row.order.refresh_from_db()
-    assert row.order.delivery_status == row.status
+    assert row.order.delivery_status == copied(row)
     return row.status
 
 

@@ -11,9 +11,9 @@ from django.http import QueryDict
 from django.test import RequestFactory
 
 from orders import search
-from orders.filters import Attention, Environment, State
+from orders.filters import Attention, Environment
 from orders.forms import OrderSearchForm
-from orders.models import Order, OrderSource, RefundState
+from orders.models import DeliveryState, Order, OrderSource, RefundState
 from orders.totals import totals_of
 from sasvpay import attention
 from sasvpay.kit import listing
@@ -25,7 +25,7 @@ OFFERED = {
     "number": ["T1"],
     "open_id": ["o_1"],
     "item": ["gold_100"],
-    "state": State.values,
+    "state": DeliveryState.values,
     "attention": Attention.values,
     "source": [str(source) for source in OrderSource.values],
     "env": Environment.values,
@@ -35,7 +35,7 @@ EXACT = {"number", "open_id", "item"}
 ALONE = [(name, value) for name, values in OFFERED.items() for value in values]
 # What is rare is not looked for among all that was sold.
 SERVED_BY = {
-    **{("state", state): "orders_undelivered" for state in State.values},
+    **{("state", state): "orders_undelivered" for state in DeliveryState.values},
     **{("attention", flag): "orders_flagged" for flag in Attention.values},
     **{("refund", state): "orders_refunded" for state in RefundState.values},
     ("number", "T1"): "orders_number_once",

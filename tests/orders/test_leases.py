@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from orders import delivery, tasks
 from orders.models import Delivery, DeliveryStatus, Order, Verdict
+from tests.factories import copied
 from tests.orders.owing import (
     a_game,
     attempts_of,
@@ -190,7 +191,7 @@ def test_the_statements_make_no_other_move(game, settings, plan, status, name):
     row = owed(game)
     (work,) = claim_all()
     Delivery.objects.update(status=status)
-    Order.objects.update(delivery_status=status)
+    Order.objects.update(delivery_status=copied(Delivery.objects.get()))
 
     act(name, row, work)
 

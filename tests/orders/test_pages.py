@@ -33,6 +33,7 @@ from tests.factories import (
     ItemVersionFactory,
     MiniGameFactory,
     OrderFactory,
+    copied,
 )
 
 pytestmark = pytest.mark.django_db
@@ -57,10 +58,10 @@ def order(game, number="T1", **facts):
     status = facts.pop("status", DeliveryStatus.DELIVERED)
     work = {name: facts.pop(name) for name in ("attempts", "last_verdict") if name in facts}
     created_at = facts.pop("created_at", AT)
-    made = OrderFactory(
-        game=game, number=number, delivery_status=status, created_at=created_at, **facts
-    )
-    DeliveryFactory(order=made, game=game, env=made.env, status=status, **work)
+    made = OrderFactory(game=game, number=number, created_at=created_at, **facts)
+    delivery = DeliveryFactory(order=made, game=game, env=made.env, status=status, **work)
+    made.delivery_status = copied(delivery)
+    made.save(update_fields=["delivery_status"])
     return made
 
 

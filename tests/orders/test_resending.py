@@ -141,7 +141,7 @@ def test_a_thousand_go_in_one_job_with_progress(game, senior_developer):
         "waiting": 1000,
         "delivered": 1,
     }
-    assert Order.objects.filter(delivery_status="waiting").count() == 1000
+    assert Order.objects.filter(delivery_status="retrying").count() == 1000
     assert state_of(left) == DeliveryStatus.DELIVERED
     assert DeliveryAct.objects.count() == 1000
     kept = AuditEvent.objects.get(event=Event.DELIVERY_RESENT)
