@@ -17,6 +17,7 @@ import structlog
 from django.db import DataError, IntegrityError, connection, transaction
 
 from orders import envelope, intake_sql, used_numbers
+from orders.micro_batch import MicroBatch
 
 log = structlog.get_logger(__name__)
 
@@ -94,8 +95,11 @@ class Purchases:
         )
 
     def store(self, parsed: Sequence[Purchase], *, at: datetime) -> list[Outcome]:
-        """Store purchases, each once."""
-        return store(parsed, at=at)
+        """Store purchases, each once, together with what other threads are told meanwhile."""
+        # Within somebody's transaction nothing of others may go: its commit is not ours.
+        if connection.in_atomic_block:
+            return store(parsed, at=at)
+        return [_together.store(purchase, at=at) for purchase in parsed]
 
 
 def store(purchases: Sequence[Purchase], *, at: datetime) -> list[Outcome]:
@@ -114,6 +118,9 @@ def store(purchases: Sequence[Purchase], *, at: datetime) -> list[Outcome]:
             log.exception("purchase_not_stored", number=purchases[0].number)
             return [Outcome.FAILED]
     return [outcome for purchase in purchases for outcome in store([purchase], at=at)]
+
+
+_together: Final = MicroBatch[Purchase, Outcome](store)
 
 
 def _transaction() -> AbstractContextManager[Any]:
