@@ -27,7 +27,7 @@ class MicroBatch(Generic[Told, Answer]):
     def store(self, told: Told, *, at: datetime) -> Answer:
         """Return what became of one, or raise what storing it raised.
 
-        That the database is away is raised by all that went together.
+        That the database is away is raised by all that went together or wait by then.
         """
         answer: Future[Answer] = Future()
         with self._changed:
@@ -35,7 +35,7 @@ class MicroBatch(Generic[Told, Answer]):
             self._changed.wait_for(lambda: answer.done() or not self._is_storing)
             if answer.done():
                 return answer.result()
-            batch, self._waiting = self._waiting, []
+            batch = self._take()
             self._is_storing = True
         try:
             self._answer(batch)
@@ -45,11 +45,19 @@ class MicroBatch(Generic[Told, Answer]):
                 self._changed.notify_all()
         return answer.result()
 
+    def _take(self) -> list[tuple[Told, datetime, Future[Answer]]]:
+        with self._changed:
+            taken, self._waiting = self._waiting, []
+        return taken
+
     def _answer(self, batch: Sequence[tuple[Told, datetime, Future[Answer]]]) -> None:
         try:
             stored = self._store([told for told, _at, _answer in batch], at=batch[-1][1])
         except BaseException as problem:  # noqa: BLE001 -- it is raised in the threads that wait
-            if len(batch) > 1 and not isinstance(problem, DATABASE_AWAY):
+            if isinstance(problem, DATABASE_AWAY):
+                # Who came meanwhile would only wait for the same again.
+                batch = [*batch, *self._take()]
+            elif len(batch) > 1:
                 # It may be the fault of one: it is not to be the others' too.
                 for each in batch:
                     self._answer([each])

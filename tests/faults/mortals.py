@@ -42,7 +42,7 @@ POINTS: dict[str, Callable[[], None]] = {
     "during the insert": lambda: threading.Timer(0.1, _die).start(),
     "after the insert": _at(intake_sql, "insert", _then_die(intake_sql.insert)),
     "before the commit": lambda: setattr(connection, "commit", _die),
-    "after the commit": _at(intake, "store", _then_die(intake.store)),
+    "after the commit": _at(intake._together, "_store", _then_die(intake.store)),
     "before the answer": _at(endpoint, "_answer", _die),
     "after the answer": lambda: None,
     "before the OK is noted": _at(delivery, "note", _die),

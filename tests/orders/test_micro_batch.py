@@ -35,8 +35,8 @@ class Storing:
         return [word.upper() for word in words]
 
 
-def meanwhile(*words):
-    """Tell words while the first one is being stored; return the calls, and what each was answered."""
+def meanwhile(*words, first="first"):
+    """Tell words while another one is being stored; return the calls, and what each was answered."""
     storing = Storing()
     batch: MicroBatch[str, str] = MicroBatch(storing)
 
@@ -47,14 +47,13 @@ def meanwhile(*words):
             return problem
 
     with ThreadPoolExecutor(len(words) + 1) as pool:
-        first = pool.submit(tell, "first")
+        answer = pool.submit(tell, first)
         assert storing.began.wait(10)
         others = [pool.submit(tell, word) for word in words]
         while len(batch._waiting) < len(words):
             assert not others[0].done()
         storing.may_end.set()
-        answers = [each.result(10) for each in others]
-    assert first.result() == "FIRST"
+        answers = [each.result(10) for each in (answer, *others)]
     assert batch.store("later", at=AT) == "LATER"
     return storing.calls, answers
 
@@ -70,22 +69,22 @@ def test_one_alone_is_stored_at_once():
 def test_what_comes_meanwhile_is_stored_together_and_each_gets_its_own_answer():
     calls, answers = meanwhile("a", "b", "c")
 
-    assert answers == ["A", "B", "C"]
+    assert answers == ["FIRST", "A", "B", "C"]
     assert [sorted(words) for words in calls] == [["first"], ["a", "b", "c"], ["later"]]
 
 
 def test_one_that_cannot_be_stored_is_no_trouble_of_the_others():
-    _calls, (fine, wrong, too) = meanwhile("a", "bad", "c")
+    _calls, (_first, fine, wrong, too) = meanwhile("a", "bad", "c")
 
     assert (fine, too) == ("A", "C")
     assert isinstance(wrong, ValueError)
 
 
-def test_that_the_database_is_away_is_told_to_all_at_once():
-    calls, answers = meanwhile("a", "away", "c")
+def test_that_the_database_is_away_is_told_to_all_that_wait_by_then():
+    calls, answers = meanwhile("a", "b", first="away")
 
     assert [type(each) for each in answers] == [OperationalError] * 3
-    assert len(calls) == 3, "nobody waits for it again"
+    assert calls == [["away"], ["later"]], "nobody waits for the same again"
 
 
 @pytest.mark.django_db(transaction=True)
