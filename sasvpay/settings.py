@@ -477,6 +477,12 @@ SILENCED_SYSTEM_CHECKS = ["guardian.W001"]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
 ACCOUNT_ADAPTER = "permissions.sign_in.ConsoleAdapter"
+ACCOUNT_FORMS = {
+    "login": "permissions.account_forms.SignInForm",
+    "reset_password": "permissions.account_forms.ForgottenPasswordForm",
+    "reset_password_from_key": "permissions.account_forms.NewPasswordForm",
+    "change_password": "permissions.account_forms.ChangePasswordForm",
+}
 MFA_ADAPTER = "permissions.sign_in.ConsoleMfaAdapter"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]

@@ -43,7 +43,7 @@ def _with_authenticator(page):
 
 
 def _sign_in(page, email):
-    page.get_by_label("Email").fill(email)
+    page.get_by_label("E-mail").fill(email)
     page.get_by_label("Password", exact=False).first.fill(PASSWORD)
     page.get_by_role("button", name="Sign in", exact=True).click()
 

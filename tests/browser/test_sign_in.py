@@ -16,7 +16,7 @@ pytestmark = pytest.mark.browser
 
 
 def _sign_in(page, email, password):
-    page.get_by_label("Email").fill(email)
+    page.get_by_label("E-mail").fill(email)
     page.get_by_label("Password", exact=False).first.fill(password)
     page.get_by_role("button", name="Sign in", exact=True).click()
 
@@ -28,11 +28,12 @@ def test_wrong_password_is_told_and_the_right_one_leads_where_one_wanted_to_go(
     page = open_browser()
     page.goto(reverse("profile"))
     expect(page).to_have_title("Sign in · Virtual payment")
+    expect(page.get_by_label("E-mail")).to_be_focused()
 
     _sign_in(page, person.email, "not the password")
 
     expect(page.get_by_role("alert")).to_be_visible()
-    expect(page.get_by_label("Email")).to_have_value(person.email)
+    expect(page.get_by_label("E-mail")).to_have_value(person.email)
     expect(page.get_by_label("Password", exact=False).first).to_have_value("")
     assert_good_in_every_look(page)
 
@@ -54,7 +55,7 @@ def test_forgotten_password_is_replaced_through_the_letter(transactional_db, ope
     page = open_browser()
     page.goto(reverse("account_login"))
     page.get_by_role("link", name="Forgot your password?").click()
-    page.get_by_label("Email").fill(person.email)
+    page.get_by_label("E-mail").fill(person.email)
     page.get_by_role("button", name="Send the link").click()
     expect(page.get_by_role("link", name="Back to sign-in")).to_be_visible()
 
