@@ -2,14 +2,14 @@
 
 from datetime import datetime
 
+from django.db.models import Q
 from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from aftersales.forms import RefundSearchForm
 from aftersales.models import RefundFlag, RefundStatus
-from orders.export import game_of
-from orders.models import Env
+from orders.export import environment, game_of
 from permissions.matrix import Capability
 from permissions.models import MiniGame
 from sasvpay.kit.audit import Event
@@ -27,7 +27,7 @@ def columns() -> list[Column]:
         Column("status", _("Status"), label("status", RefundStatus.choices), Kind.LABEL),
         Column("amount", _("Amount"), "amount_cents", Kind.MONEY, 16),
         Column("paid", _("Paid for the order"), "order__actual_price_cents", Kind.MONEY, 24),
-        Column("env", _("Environment"), label("env", Env.choices), Kind.LABEL, 13),
+        Column("env", _("Environment"), environment(Q(is_test=True)), Kind.LABEL, 13),
         Column("open_id", _("Player (OpenId)"), "open_id", Kind.ID, 36),
         Column("item_id", _("Item ID"), "order__product_id", Kind.ID, 20),
         Column("reason", _("Reason"), "reason", width=30),

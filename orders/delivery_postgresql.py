@@ -111,7 +111,8 @@ with result as materialized (
   set status = case when result.verdict = %(ok)s then %(delivered)s
                     when result.pause is null then %(failed)s else %(waiting)s end,
       due_at = coalesce(statement_timestamp() + result.pause, delivery.due_at),
-      delivered_at = case when result.verdict = %(ok)s then statement_timestamp()
+      delivered_at = case when result.verdict = %(ok)s
+                          then coalesce(delivery.delivered_at, statement_timestamp())
                           else delivery.delivered_at end,
       last_verdict = result.verdict, lease_until = null
   from result

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from django.db import transaction
 from django.db.models import F, Q
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from orders import receivers_sqlite
@@ -144,7 +145,7 @@ def _move(result: Result, pause: timedelta | None, now: datetime) -> int:
     common = {"last_verdict": result.verdict, "lease_until": None}
     if result.verdict == Verdict.DELIVERED:
         return row.filter(mine | ~Q(status=DeliveryStatus.DELIVERED)).update(
-            status=DeliveryStatus.DELIVERED, delivered_at=now, **common
+            status=DeliveryStatus.DELIVERED, delivered_at=Coalesce("delivered_at", now), **common
         )
     if pause is None:
         return row.filter(mine).update(status=DeliveryStatus.FAILED, **common)

@@ -224,6 +224,7 @@ class Delivery(Stateful):
     # Of them those that the plan does not count: probes, and all that were before a resend.
     uncounted = models.PositiveIntegerField(default=0, db_default=0)
     last_verdict = models.CharField(max_length=16, choices=Verdict.choices, blank=True, default="")
+    # For the first time: a resend does not undo that the player had it then.
     delivered_at = models.DateTimeField(null=True)
 
     class Meta:

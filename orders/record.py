@@ -1,6 +1,5 @@
 """One order as its page tells it: what to look at, what was sent, and what happened when."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -150,9 +149,9 @@ def signed_text(order: Order) -> str:
 
 
 def pretty(payload: str) -> str:
-    """Return a payload indented, in the order in which it came."""
+    """Return a payload indented, with every number, name and escape as it came."""
     try:
-        return json.dumps(json.loads(payload), indent=2, ensure_ascii=False)
+        return msgspec.json.format(payload, indent=2)
     except (ValueError, RecursionError):
         return payload
 

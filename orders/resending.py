@@ -184,7 +184,7 @@ def settle(*, order: Order, reason: str, by: User, at: datetime) -> None:
         raise NotSettledError(_("It is delivered already. Nothing was changed."))
     before = work.status
     work.move_to(DeliveryStatus.DELIVERED)
-    work.delivered_at = at
+    work.delivered_at = work.delivered_at or at
     work.save(update_fields=["status", "delivered_at"])
     copy_to(Order.objects.filter(pk=order.pk))
     DeliveryAct.objects.create(
@@ -227,7 +227,7 @@ def _resend(game: MiniGame, order_ids: Sequence[int], *, by: User, at: datetime)
     why = dict(works.values_list("pk", "why"))
     ours = [pk for pk, reason in why.items() if not reason]
     Delivery.objects.filter(pk__in=ours).update(
-        status=DeliveryStatus.WAITING, due_at=at, uncounted=F("attempts"), delivered_at=None
+        status=DeliveryStatus.WAITING, due_at=at, uncounted=F("attempts")
     )
     copy_to(Order.objects.filter(pk__in=ours))
     DeliveryAct.objects.bulk_create(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 
 from orders.models import Order
 from permissions.access import games_with
@@ -36,11 +36,21 @@ def find(text: str, *, by: User, at: datetime) -> Found:
     At most SHOWN + 1 of each kind.
     """
     games = games_with(by, Capability.ORDER_VIEW)
-    span = listing.last_year(at=at)
-    recent = Order.objects.filter(created_at__gte=span.since, created_at__lt=span.until)
+    recent = _recent(at)
     orders = recent.filter(number=text, game__in=games).select_related("game__team", "delivery")
     paid = recent.filter(open_id=text, game=OuterRef("pk"))
     return Found(
         orders=list(orders.order_by("-created_at", "-pk")[: SHOWN + 1]),
         games=list(games.filter(Exists(paid)).order_by("team__name", "name")[: SHOWN + 1]),
     )
+
+
+def only_order(game: MiniGame, open_id: str, *, at: datetime) -> Order | None:
+    """Return the order of a player who paid once in a mini game within the last 12 months."""
+    paid = _recent(at).filter(open_id=open_id, game=game).order_by("-created_at", "-pk")[:2]
+    return paid[0] if len(paid) == 1 else None
+
+
+def _recent(at: datetime) -> QuerySet[Order]:
+    span = listing.last_year(at=at)
+    return Order.objects.filter(created_at__gte=span.since, created_at__lt=span.until)

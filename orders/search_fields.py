@@ -43,7 +43,17 @@ class Exactly(forms.CharField):
             "placeholder": label,
         }
         widget = forms.TextInput(attrs)
-        super().__init__(label=label, required=False, max_length=longest, widget=widget)
+        super().__init__(label=label, required=False, widget=widget)
+        self._longest = longest
+
+    def validate(self, value: str) -> None:
+        """Refuse what is longer than anything it could match."""
+        super().validate(value)
+        if len(value) > self._longest:
+            told = {"length": len(value), "longest": self._longest}
+            raise ValidationError(
+                _("Use at most %(longest)s characters; it has %(length)s.") % told
+            )
 
     def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
         """Set no maxlength: the browser would cut what is pasted without a word."""

@@ -40,5 +40,8 @@ def _address(found: Found, text: str) -> str:
     for order in found.orders:
         return reverse("orders:order-detail", args=[order.game.app_id, order.pk])
     [game] = found.games
+    bought = search.only_order(game, text, at=timezone.now())
+    if bought:
+        return reverse("orders:order-detail", args=[game.app_id, bought.pk])
     asked = {"open_id": text, "period": Period.YEAR.value}
     return reverse("orders:order-list", args=[game.app_id], query=asked)

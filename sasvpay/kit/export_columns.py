@@ -20,7 +20,9 @@ from django.utils.functional import Promise
 
 from sasvpay.kit.money import format_cents
 
-# What a spreadsheet would calculate, were it the first letter of a text (ASVS 1.2.10).
+# What a spreadsheet would calculate, were it the first letter of a text (ASVS 1.2.10); some do so of
+# the full-width forms as well, which lie so much higher.
+_FULL_WIDTH: Final = 0xFEE0
 _RISKY: Final = "\t\n\r+-=@"
 _RISKY_CODES: Final = ", ".join(str(ord(letter)) for letter in _RISKY)
 _EPOCH_IN_EXCEL: Final = 25569
@@ -119,7 +121,7 @@ def labels(field: str, choices: Sequence[tuple[Any, Any]]) -> Expression:
 # its unit for each row.
 _LOCAL: Final = "date_bin('1 s', CAST(%(expressions)s AS timestamp), '2000-01-01')"
 # The first letter as a number, which is cheaper to compare; most are past all that need care.
-_FIRST: Final = "ascii(%(expressions)s)"
+_FIRST: Final = f"mod(ascii(%(expressions)s), {_FULL_WIDTH})"
 _SAFE: Final = f"CASE WHEN {_FIRST} > {ord(max(_RISKY))} THEN %(expressions)s"
 _QUOTED: Final = (
     f"WHEN {_FIRST} IN ({_RISKY_CODES}) THEN '''' || %(expressions)s ELSE %(expressions)s END"
@@ -145,13 +147,17 @@ def _plain(value: Any) -> str:
     return "" if value is None else str(value)
 
 
+def _first(value: str | None) -> str:
+    return chr(ord(value[0]) % _FULL_WIDTH) if value else ""
+
+
 def _text(value: str | None) -> str:
-    return f"'{value}" if value and value[0] in _RISKY else value or ""
+    return f"'{value}" if value and _first(value) in _RISKY else value or ""
 
 
 def _csv_id(value: str | None) -> str:
     # Excel reads 1.23E+15, a date or 7 out of such a text; a tab at its end makes it keep it.
-    return f"{value}\t" if value and "0" <= value[0] <= "9" else _text(value)
+    return f"{value}\t" if "0" <= _first(value) <= "9" else _text(value)
 
 
 def _money(cents: int | None) -> str:

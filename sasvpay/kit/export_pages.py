@@ -73,12 +73,15 @@ def answer(request: HttpRequest, export: Export, place: Any, *, back: str) -> Ht
 
 
 def _told(selection: Selection, count: int) -> dict[str, Any]:
+    is_large = count > COUNT_CAP
     return {
         "span": selection.span,
         "last_shown": selection.span.until - timedelta(seconds=1),
         "zone": timezone.get_current_timezone_name(),
         "count": min(count, COUNT_CAP),
-        "is_large": count > COUNT_CAP,
+        # Never less than was counted.
+        "estimate": max(listing.estimated_count(selection.rows), count) if is_large else 0,
+        "is_large": is_large,
     }
 
 

@@ -8,6 +8,7 @@ from django.test import Client
 from django.urls import reverse
 
 from aftersales.export import REFUNDS
+from orders.models import OrderSource
 from sasvpay.kit.audit import Event
 from sasvpay.kit.models import AuditEvent
 from tests.factories import AT, OrderFactory, RefundFactory
@@ -27,6 +28,8 @@ def test_refunds_are_exported_as_their_filter_selects_them(game, operator, form)
     )  # fmt: skip
     RefundFactory(order=order, number="R3", initiated_at=AT - timedelta(days=9))
     RefundFactory(number="another game's")
+    tried = OrderFactory(game=game, number="T3", order_source=OrderSource.MARKETPLACE_TEST)
+    RefundFactory(order=tried, number="R4", is_test=True, initiated_at=AT - timedelta(hours=2))
     client = Client()
     client.force_login(operator)
     url = reverse("aftersales:refund-export", args=[game.app_id])
@@ -36,7 +39,9 @@ def test_refunds_are_exported_as_their_filter_selects_them(game, operator, form)
         page = client.get(url).content.decode()
         file = content(client.post(f"{url}?env=live", {"format": form, "columns": ALL}))
 
-    assert "2: downloads at" in page
+        tests = content(client.post(f"{url}?env=test", {"format": form, "columns": ALL}))
+
+    assert "3: downloads at" in page
     heading, one, two = as_csv(file) if form == "csv" else as_sheet(file)
     assert heading[5] == "Amount (USD)"
     told = {name: str(value) for name, value in zip(ALL, one, strict=True)}
@@ -45,5 +50,8 @@ def test_refunds_are_exported_as_their_filter_selects_them(game, operator, form)
     assert told["initiated"] == "2026-11-20 09:30:00"
     told = {name: str(value) for name, value in zip(ALL, two, strict=True)}
     assert (told["number"], told["paid"], told["finished"]) == ("R2", "", "")
-    row = AuditEvent.objects.get(event=Event.REFUNDS_EXPORTED)
+    [_heading, three] = as_csv(tests) if form == "csv" else as_sheet(tests)
+    environment = ALL.index("env")
+    assert [row[environment] for row in (one, two, three)] == ["Live", "Live", "Test"]
+    row = AuditEvent.objects.filter(event=Event.REFUNDS_EXPORTED).earliest("pk")
     assert (row.facts["filter"], row.facts["rows"]) == ("env=live", 2)

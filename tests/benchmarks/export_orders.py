@@ -48,7 +48,7 @@ STORED = (
 # nothing that a spreadsheet would calculate or round.
 FORMATTED = """
     {number}, to_char(o.created_at at time zone '{zone}', 'YYYY-MM-DD HH24:MI:SS'),
-    case o.env when '0' then 'Live' when '1' then 'Test' end, {open_id}, {product_id}, {name},
+    case when o.env = '1' or o.order_source = 3 then 'Test' else 'Live' end, {open_id}, {product_id}, {name},
     o.quantity, {zone_id}, (o.orig_price_cents / 100.0)::numeric(20, 2),
     (o.actual_price_cents / 100.0)::numeric(20, 2), (o.refunded_cents / 100.0)::numeric(20, 2),
     case o.refund_state when 'none' then 'Not refunded' when 'processing' then 'Refund in progress'

@@ -39,6 +39,8 @@ EVIL = [
     "+1+1",
     "-2+3",
     "@SUM(A1:A9)",
+    "＝1+1",
+    "＠SUM(A1:A9)",
     "\t=1+1",
     "\r=1+1",
     '"=1+1',
@@ -120,11 +122,11 @@ def _one_of_each(game):
 
 ONE = [
     "Live", "o_player", "gold_100", "星辰剑", 3, "007", 1234.56, 0.05, 0.01, "Partly refunded",
-    "In game", "test", "Delivered", "Unknown item; Price differs", 2,
+    "In game", "test", "Delivered", "Unknown item; Price differs", 0.04, 2,
 ]  # fmt: skip
 TWO = [
     "Test", "o_player", "gold_100", "", 1, "1", 1, 10**10, 0, "Not refunded", "Marketplace test",
-    "test", "Waiting", "", "",
+    "test", "Waiting", "", 10**10, "",
 ]  # fmt: skip
 REQUEST = "00000000-0000-4000-8000-000000000000"
 
@@ -150,6 +152,7 @@ def test_csv_holds_every_column_as_a_person_reads_it(client, game, settings):
     ]
     told = [str(value) for value in TWO]
     told[5:9] = ["1\t", "1.00", "10000000000.00", "0.00"]
+    told[14] = "10000000000.00"
     assert two == ["T1", "2026-11-19 17:30:00", *told, "", "", REQUEST]
 
 
@@ -181,7 +184,7 @@ def test_no_text_is_calculated_and_control_characters_leave_a_sign(client, game,
     rows = as_csv(file)[1:] if form == "csv" else as_sheet(file)[1:]
     found = {row[0]: row[1:] for row in rows}
     for number, text in enumerate(EVIL):
-        safe = f"'{text}" if text[0] in "=+-@\t\r" else text
+        safe = f"'{text}" if text[0] in "=+-@\t\r＝＠" else text
         safe = safe.replace("\x0b", "\ufffd").replace("\x01", "\ufffd")
         if form == "xlsx":
             # Excel reads this escape, and would read a line end without it; openpyxl reads neither.

@@ -460,8 +460,16 @@ def test_a_waiting_order_says_when_it_is_tried_next(client, game):
     assert "Next attempt" in page
 
 
+def test_a_pretty_payload_is_only_indented():
+    told = '{"a":1.50e2,"b":12345678901234567890.10,"a":"\\u4f60\\/中"}'
+
+    pretty = record.pretty(told)
+
+    assert pretty.splitlines()[1:3] == ['  "a": 1.50e2,', '  "b": 12345678901234567890.10,']
+    assert pretty.replace("\n", "").replace(" ", "") == told
+
+
 def test_a_payload_that_is_no_json_is_shown_as_it_is():
-    assert record.pretty('{"a":1}') == '{\n  "a": 1\n}'
     assert record.pretty("not json") == "not json"
 
 

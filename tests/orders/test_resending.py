@@ -55,7 +55,6 @@ def test_an_order_is_sent_again_with_its_ids_and_the_whole_plan(
 
     assert found == {"": 1}
     assert state_of(row) == DeliveryStatus.WAITING
-    assert row.delivered_at is None
     for number in (17, 18):
         (work,) = claim_all()
         assert work.attempt == number
@@ -69,6 +68,18 @@ def test_an_order_is_sent_again_with_its_ids_and_the_whole_plan(
     assert (act.kind, act.by, act.delivery) == ("resent", senior_developer, row)
     kept = AuditEvent.objects.get(event=Event.DELIVERY_RESENT)
     assert (kept.object_type, kept.object_id, kept.facts["count"]) == ("Order", str(row.pk), 1)
+
+
+def test_a_resend_keeps_when_the_order_was_delivered_first(game, senior_developer):
+    row = order(game, DeliveryStatus.DELIVERED, delivered_at=NOW() - timedelta(days=1))
+    first = row.delivered_at
+    resend(game, [row], senior_developer)
+    (work,) = claim_all()
+
+    delivery.note([result_of(work, Verdict.DELIVERED)])
+
+    assert state_of(row) == DeliveryStatus.DELIVERED
+    assert row.delivered_at == first
 
 
 def test_what_cannot_be_sent_again_is_left_out_for_its_reason(game, senior_developer, settings):

@@ -68,6 +68,14 @@ def test_an_open_id_leads_to_the_orders_of_that_player(client, game):
     assert [order.number for order in shown.context["orders"]] == ["T1", "T2"]
 
 
+def test_an_open_id_with_one_order_leads_to_that_order(client, game):
+    order = sell(game, "T1", open_id="o_1")
+    sell(game, "old", open_id="o_1", created_at=AT - timedelta(days=400))
+    sell(MiniGameFactory(), "T2", open_id="o_1")
+
+    assert find(client, "o_1").url == detail(order)
+
+
 def test_several_hits_are_listed(client, game):
     second = MiniGameFactory(team=game.team, name="Zebra")
     live, test = sell(game, "T1"), sell(game, "T1", env=Env.TEST)
