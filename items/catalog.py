@@ -184,13 +184,21 @@ def remove_from_sale(*, item: Item, by: User, at: datetime) -> None:
 
 @transaction.atomic
 def remove_many(
-    *, game: MiniGame, item_ids: Iterable[int], by: User, at: datetime
+    *,
+    game: MiniGame,
+    item_ids: Iterable[int],
+    upto: datetime | None = None,
+    by: User,
+    at: datetime,
 ) -> list[Outcome]:
-    """Take items off sale; their drafts in review are withdrawn. History stays."""
+    """Take items off sale; their drafts in review are withdrawn. History stays.
+
+    What was changed after `upto` stays.
+    """
     pks = batches.distinct(item_ids)
     items = batches.locked(pks, game=game)
-    standings = shelf.standings(items)
-    refused = {pk: _("It is not on sale.") for pk, each in standings.items() if not each.live}
+    standings, refused = shelf.seen(items, upto=upto)
+    refused |= {pk: _("It is not on sale.") for pk, each in standings.items() if not each.live}
     live = [each for each in standings.values() if each.live]
     audit.record_many(shelf.take_off(live, by=by, at=at, because=""))
     return batches.outcomes(pks, items, refused, _("Taken off sale."))
@@ -208,14 +216,24 @@ def delete(*, item: Item, by: User, at: datetime) -> None:
 
 @transaction.atomic
 def delete_many(
-    *, game: MiniGame, item_ids: Iterable[int], by: User, at: datetime
+    *,
+    game: MiniGame,
+    item_ids: Iterable[int],
+    upto: datetime | None = None,
+    by: User,
+    at: datetime,
 ) -> list[Outcome]:
-    """Delete items that were never released or paid for; what is in review is withdrawn first."""
+    """Delete items that were never released or paid for; what is in review is withdrawn first.
+
+    What was changed after `upto` stays.
+    """
     pks = batches.distinct(item_ids)
     items = batches.locked(pks, game=game)
     refused = _why_kept(game, items)
     gone = {pk: item for pk, item in items.items() if pk not in refused}
-    standings = shelf.standings(gone)
+    standings, changed = shelf.seen(gone, upto=upto)
+    refused |= changed
+    gone = {pk: gone[pk] for pk in standings}
     entries = _withdraw(list(standings.values()), by=by, at=at, because="deleted")
     versions = {pk: each.work for pk, each in standings.items() if each.work}
     for pk, item in gone.items():

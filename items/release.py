@@ -71,13 +71,19 @@ def live_beside(requests: Iterable[ReleaseRequest]) -> dict[int, ItemVersion]:
 
 @transaction.atomic
 def request(
-    *, game: MiniGame, item_ids: Iterable[int], message: str = "", by: User, at: datetime
+    *,
+    game: MiniGame,
+    item_ids: Iterable[int],
+    message: str = "",
+    upto: datetime | None = None,
+    by: User,
+    at: datetime,
 ) -> list[Outcome]:
     """Ask for items' drafts to be put on sale, or for what was taken off sale as it was.
 
-    While an exemption is in force they are on sale at once.
+    While an exemption is in force they are on sale at once. What was changed after `upto` stays.
     """
-    return _submit(game, item_ids, message=message, by=by, at=at, only_removed=False)
+    return _submit(game, item_ids, message=message, upto=upto, by=by, at=at, only_removed=False)
 
 
 @transaction.atomic
@@ -85,16 +91,23 @@ def release_again(
     *, game: MiniGame, item_ids: Iterable[int], message: str, by: User, at: datetime
 ) -> list[Outcome]:
     """Ask for items that were taken off sale to be on sale again, as they were."""
-    return _submit(game, item_ids, message=message, by=by, at=at, only_removed=True)
+    return _submit(game, item_ids, message=message, upto=None, by=by, at=at, only_removed=True)
 
 
 @transaction.atomic
-def withdraw(*, game: MiniGame, item_ids: Iterable[int], by: User, at: datetime) -> list[Outcome]:
-    """Take pending requests back: the versions are drafts again."""
+def withdraw(
+    *,
+    game: MiniGame,
+    item_ids: Iterable[int],
+    upto: datetime | None = None,
+    by: User,
+    at: datetime,
+) -> list[Outcome]:
+    """Take pending requests back: the versions are drafts again. Changed after `upto`: it stays."""
     pks = batches.distinct(item_ids)
     items = batches.locked(pks, game=game)
-    standings = shelf.standings(items)
-    refused = {
+    standings, refused = shelf.seen(items, upto=upto)
+    refused |= {
         pk: _("It is not in review.") for pk, each in standings.items() if not each.in_review
     }
     in_review = [each.in_review for each in standings.values() if each.in_review]
@@ -132,6 +145,7 @@ def _submit(
     item_ids: Iterable[int],
     *,
     message: str,
+    upto: datetime | None,
     by: User,
     at: datetime,
     only_removed: bool,
@@ -140,9 +154,9 @@ def _submit(
     # Before the items: who revokes it takes the locks in this order too.
     exempt = exemption.locked_in_force(game)
     items = batches.locked(pks, game=game)
-    standings = shelf.standings(items)
+    standings, refused = shelf.seen(items, upto=upto)
     reasons = {pk: _why_not(each, only_removed=only_removed) for pk, each in standings.items()}
-    refused = {pk: reason for pk, reason in reasons.items() if reason}
+    refused |= {pk: reason for pk, reason in reasons.items() if reason}
     fit = [each for pk, each in standings.items() if pk not in refused]
     made = _make(_to_review(fit, by=by, at=at), message=message.strip(), by=by, at=at)
     event = Event.RELEASE_REQUESTED

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import Max
 
 from items import release
+from items.bounds import Bound, bound_of
 from items.models import ItemVersion, ReleaseRequest
 from items.rows import Difference, differences
 from permissions.models import MiniGame
@@ -55,10 +57,14 @@ def waiting(*, team: str, app_id: str) -> "QuerySet[ReleaseRequest]":
     return within(release.waiting(), "version__item__game", team=team, app_id=app_id)
 
 
-def newest(requests: "QuerySet[ReleaseRequest]") -> int:
-    """Return the number of the request that came last, 0 if there is none."""
-    last: int | None = requests.aggregate(last=Max("pk"))["last"]
-    return last or 0
+def bound(requests: "QuerySet[ReleaseRequest]", text: str = "") -> Bound:
+    """Return up to which request the reviewer looked: as a page carried it, else the last one."""
+    return bound_of(text, kind="items.requests", newest=partial(_newest, requests))
+
+
+def upto(requests: "QuerySet[ReleaseRequest]", seen: Bound) -> "QuerySet[ReleaseRequest]":
+    """Return those at which the reviewer looked. Who changes an item makes a new request of it."""
+    return requests.filter(pk__lte=int(seen.upto))
 
 
 def within(requests: "QuerySet[Any]", game_path: str, *, team: str, app_id: str) -> "QuerySet[Any]":
@@ -70,3 +76,7 @@ def within(requests: "QuerySet[Any]", game_path: str, *, team: str, app_id: str)
     if app_id:
         requests = requests.filter(**{f"{game_path}__app_id": app_id.replace("\0", " ")})
     return requests
+
+
+def _newest(requests: "QuerySet[ReleaseRequest]") -> str:
+    return str(requests.aggregate(last=Max("pk"))["last"] or 0)

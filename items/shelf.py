@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from django.db.models import Max
+from django.utils.translation import gettext as _
 
 from items.models import Item, ItemVersion, ReleaseRequest
 from permissions.models import User
@@ -54,6 +55,11 @@ class Standing:
         """Return what a reviewer looks at."""
         return self.work if self.work and self.work.status == Status.IN_REVIEW else None
 
+    def is_changed_after(self, moment: datetime) -> bool:
+        """Say whether somebody changed it later."""
+        versions = (self.work, self.shelf)
+        return any(version.changed_at > moment for version in versions if version)
+
 
 def standing(item: Item) -> Standing:
     """Return how one item stands."""
@@ -68,6 +74,21 @@ def standings(items: Mapping[int, Item]) -> dict[int, Standing]:
         version.item = items[version.item_id]
         found[version.item_id]["work" if version.is_work else "shelf"] = version
     return {pk: Standing(**versions) for pk, versions in found.items()}
+
+
+def seen(
+    items: Mapping[int, Item], *, upto: datetime | None
+) -> tuple[dict[int, Standing], dict[int, str]]:
+    """Return how the items stand that are as a person saw them, and why each other one is left.
+
+    Asked under the locks: whoever held them before may have changed what the person saw.
+    """
+    found = standings(items)
+    if upto is None:
+        return found, {}
+    changed = [pk for pk, each in found.items() if each.is_changed_after(upto)]
+    why = _("It was changed after you looked.")
+    return {pk: found[pk] for pk in found if pk not in changed}, dict.fromkeys(changed, why)
 
 
 def next_numbers(item_pks: Iterable[int]) -> dict[int, int]:

@@ -115,6 +115,8 @@ def review_queue(request: ConsoleRequest) -> HttpResponse:
     page = waiting.queue(asked).get_page(request.GET.get("page"))
     games = waiting.games()
     context = {
+        # First: what arrives while the rest is read is not shown.
+        **_every(request, asked),
         "asked": asked,
         "page": page,
         "entries": waiting.entries(page),
@@ -123,17 +125,16 @@ def review_queue(request: ConsoleRequest) -> HttpResponse:
         "teams": waiting.teams(games),
         "kept": [(name, value) for name, value in vars(asked).items() if value],
         "releases": waiting.counts(asked)[Kind.RELEASE],
-        **_every(request, asked),
     }
     return render(request, "sasvpay/review_queue.html", context)
 
 
 def _every(request: ConsoleRequest, asked: Asked) -> dict[str, Any]:
-    """Return whether all releases are selected, and which is the last of those that are shown."""
+    """Return whether all releases are selected, and up to where the reviewer looks."""
     if not request.GET.get("all"):
         return {"is_all": False}
     requests = reviewing.waiting(team=asked.team, app_id=asked.game)
-    return {"is_all": True, "upto": reviewing.newest(requests)}
+    return {"is_all": True, "upto": reviewing.bound(requests).text}
 
 
 @requires(Capability.AUDIT_VIEW)

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_safe
 
 from items import catalog, exemption, outcomes, release, rows
@@ -29,6 +29,7 @@ from permissions.models import MiniGame
 from permissions.views.dialogs import sent
 from sasvpay.kit.answers import go_to
 from sasvpay.kit.errors import DomainError
+from sasvpay.kit.templatetags.console import number
 
 NAMED: Final = 20
 LINES_PER_PAGE: Final = 100
@@ -141,12 +142,19 @@ class NothingChosenError(DomainError):
 def _run(
     request: ConsoleRequest, game: MiniGame, plan: Plan, selection: Selection, form: forms.Form
 ) -> list[Outcome]:
+    if selection.bound:
+        selection.bound.check()
     # One more than the limit is enough to be told that it is too much.
     pks = list(selection.items.order_by("pk").values_list("pk", flat=True)[: MAX_BATCH + 1])
     if not pks:
         raise NothingChosenError(_("Choose at least one item."))
     return plan.run(
-        game=game, item_ids=pks, by=request.user, at=timezone.now(), **form.cleaned_data
+        game=game,
+        item_ids=pks,
+        upto=selection.upto,
+        by=request.user,
+        at=timezone.now(),
+        **form.cleaned_data,
     )
 
 
@@ -159,6 +167,8 @@ def _end(
 ) -> HttpResponse:
     """Say what came of one item, or show what came of each of many."""
     back = selection.back
+    if selection.later:
+        messages.info(request, _later(selection))
     if len(found) == 1:
         [only] = found
         say = messages.success if only.ok else messages.error
@@ -166,6 +176,15 @@ def _end(
         return go_to(request, back)
     token = outcomes.keep(str(plan.title), found, back=back, by=request.user)
     return go_to(request, reverse("items:act-result", args=[game.app_id, token]))
+
+
+def _later(selection: Selection) -> str:
+    """Return how many match but were not there, or not so, when the person looked."""
+    return ngettext(
+        "One more that matches was added or changed meanwhile: it stays as it is.",
+        "%(shown)s more that match were added or changed meanwhile: they stay as they are.",
+        selection.later,
+    ) % {"shown": number(selection.later)}
 
 
 def _confirmation(game: MiniGame, plan: Plan, selection: Selection) -> dict[str, Any]:
@@ -183,6 +202,7 @@ def _confirmation(game: MiniGame, plan: Plan, selection: Selection) -> dict[str,
         "skipped": total - fit,
         "skipped_named": _named(skipped) if total > fit else [],
         "skipped_more": max(0, total - fit - NAMED),
+        "later": _later(selection) if selection.later else "",
         "limit": MAX_BATCH if total > MAX_BATCH else 0,
         "back": selection.back,
         "submit_tone": "danger" if plan.is_danger else "primary",

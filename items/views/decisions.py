@@ -19,6 +19,7 @@ from django.views.decorators.http import require_safe
 
 from items import outcomes, release, reviewing
 from items.batches import MAX_BATCH, Outcome
+from items.bounds import Bound
 from items.forms import NoteForm, ReasonForm
 from items.models import ReleaseRequest
 from items.selection import keys
@@ -46,6 +47,15 @@ class Decision:
     intro: str | Promise
     submit: str | Promise
     is_danger: bool = False
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What waits of what was chosen, and the fields that say so again; of all, how far they go."""
+
+    requests: "QuerySet[ReleaseRequest]"
+    fields: list[tuple[str, str]]
+    bound: Bound | None = None
 
 
 APPROVE: Final = Decision(
@@ -80,40 +90,41 @@ def release_reject(request: ConsoleRequest) -> HttpResponse:
 def _decide(request: ConsoleRequest, decision: Decision) -> HttpResponse:
     is_post = request.method == "POST"
     asked = request.POST if is_post else request.GET
-    requests, form = _chosen(asked, is_sent=is_post), decision.form(sent(request))
+    chosen, form = _chosen(asked), decision.form(sent(request))
     if form.is_valid():
         try:
-            found = _run(request, decision, asked, form)
+            found = _run(request, decision, chosen, form)
         except DomainError as refusal:
             form.add_error(None, refusal.message)
         else:
             return _end(request, decision, asked, found)
-    context = _confirmation(asked, decision, requests) | {"form": form}
+    context = _confirmation(asked, decision, chosen) | {"form": form}
     return render(request, "items/decide.html", context, status=422 if is_post else 200)
 
 
-def _chosen(asked: QueryDict, *, is_sent: bool) -> "QuerySet[ReleaseRequest]":
-    """Return what waits of what was marked, or all that wait for a team or game.
-
-    All are those that waited when the reviewer looked: what came later was seen by nobody.
-    """
+def _chosen(asked: QueryDict) -> Chosen:
+    """Return what was marked, or all that wait for a team or game."""
     if asked.get("all"):
         waits = reviewing.waiting(team=asked.get("team", ""), app_id=asked.get("game", ""))
-        looked = keys([asked.get("upto", "")]) or [0 if is_sent else reviewing.newest(waits)]
-        return waits.filter(pk__lte=looked[0])
-    return release.waiting().filter(pk__in=keys(asked.getlist("request")))
+        bound = reviewing.bound(waits, asked.get("upto", ""))
+        fields = [("all", "1"), ("upto", bound.text)]
+        return Chosen(reviewing.upto(waits, bound), fields, bound)
+    marked = asked.getlist("request")
+    waits = release.waiting().filter(pk__in=keys(marked))
+    return Chosen(waits, [("request", value) for value in marked])
 
 
 def _run(
-    request: ConsoleRequest, decision: Decision, asked: QueryDict, form: forms.Form
+    request: ConsoleRequest, decision: Decision, chosen: Chosen, form: forms.Form
 ) -> list[Outcome]:
-    if asked.get("all"):
-        chosen = _chosen(asked, is_sent=True)
-        pks = list(chosen.values_list("pk", flat=True)[: MAX_BATCH + 1])
+    if chosen.bound:
+        chosen.bound.check()
+        pks = list(chosen.requests.values_list("pk", flat=True)[: MAX_BATCH + 1])
     else:
         # What was decided meanwhile is told, not left out.
-        marked = ReleaseRequest.objects.filter(pk__in=keys(asked.getlist("request")))
-        pks = list(marked.order_by("pk").values_list("pk", flat=True))
+        marked = keys([value for _name, value in chosen.fields])
+        requests = ReleaseRequest.objects.filter(pk__in=marked)
+        pks = list(requests.order_by("pk").values_list("pk", flat=True))
     if not pks:
         raise NothingChosenError(_("Choose at least one request."))
     return decision.run(request_ids=pks, by=request.user, at=timezone.now(), **form.cleaned_data)
@@ -138,18 +149,14 @@ def _back(asked: QueryDict) -> str:
     return f"{reverse('review-queue')}?{search}" if search else reverse("review-queue")
 
 
-def _confirmation(
-    asked: QueryDict, decision: Decision, requests: "QuerySet[ReleaseRequest]"
-) -> dict[str, Any]:
-    total = requests.count()
+def _confirmation(asked: QueryDict, decision: Decision, chosen: Chosen) -> dict[str, Any]:
+    total = chosen.requests.count()
     search = [(name, asked[name]) for name in SEARCH if asked.get(name)]
-    marked = [("request", value) for value in asked.getlist("request")]
-    every = [("all", "1"), ("upto", str(reviewing.newest(requests)))]
     return {
         "decision": decision,
-        "fields": [*search, *(every if asked.get("all") else marked)],
+        "fields": [*search, *chosen.fields],
         "total": total,
-        "changes": reviewing.changes(requests[:NAMED]),
+        "changes": reviewing.changes(chosen.requests[:NAMED]),
         "more": max(0, total - NAMED),
         "limit": MAX_BATCH if total > MAX_BATCH else 0,
         "back": _back(asked),

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 from items import exemption, filters, rows
 from items.filters import Act, Tab
 from items.forms import ItemSearchForm
-from items.selection import kept
+from items.selection import bound, kept
 from permissions.access import ConsoleRequest, requires
 from permissions.matrix import Capability
 from permissions.models import MiniGame
@@ -41,10 +41,12 @@ def _found(request: ConsoleRequest, game: MiniGame, form: ItemSearchForm) -> dic
     counts = search.tab_counts(game)
     total = counts.get(search.status, 0)
     found = search.rows(game)
+    is_all = bool(request.GET.get("all")) and total > 0
+    # Before the rows: what arrives while they are read is not shown.
+    upto = bound(found, game).text if is_all else ""
     shown = rows.with_versions(found.order_by("-pk"))
     pages = listing.numbered_pages(shown, size=int(form.cleaned_data["size"]), length=total)
     page = pages.get_page(request.GET.get("page"))
-    is_all = bool(request.GET.get("all")) and total > 0
     return {
         "page": page,
         "rows": rows.rows_of(page),
@@ -53,6 +55,7 @@ def _found(request: ConsoleRequest, game: MiniGame, form: ItemSearchForm) -> dic
         "status": search.status,
         "rejected": counts.get(Tab.REJECTED, 0),
         "is_all": is_all,
+        "upto": upto,
         "acts": _acts(filters.act_counts(found) if is_all else {}),
     }
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from items import catalog, release
 from items.models import ExemptionRequest, Item, ItemVersion, ReleaseRequest
 from sasvpay.kit.models import AuditEvent
-from tests.factories import AT, ItemVersionFactory
+from tests.factories import AT, ItemVersionFactory, ReleaseRequestFactory
 
 LATER = AT + timedelta(hours=1)
 LAST = AT + timedelta(hours=2)
@@ -33,6 +33,14 @@ def last_event(event):
 def made(game, status, **facts):
     """Return an item with one version in a status."""
     return ItemVersionFactory(item__game=game, status=status, **facts).item
+
+
+def standing(game, status, **facts):
+    """Return a version in a status; one that is in review has been asked for."""
+    version = ItemVersionFactory(item__game=game, status=status, **facts)
+    if status == Status.IN_REVIEW:
+        ReleaseRequestFactory(version=version)
+    return version
 
 
 def beside(item, status, number=2, **facts):

@@ -1,5 +1,8 @@
 """What the tests of item pages share."""
 
+import re
+from html import unescape
+
 from django.test import Client
 from django.urls import reverse
 
@@ -25,3 +28,9 @@ def text(response, status=200):
 def said(response):
     """Return the messages that the next page shows."""
     return [str(message) for message in response.wsgi_request._messages]
+
+
+def kept(response):
+    """Return what a page's hidden fields send along, as a browser without JavaScript would."""
+    hidden = r'<input type="hidden" name="(\w+)" value="([^"]*)">'
+    return {name: unescape(value) for name, value in re.findall(hidden, text(response))}

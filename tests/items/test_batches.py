@@ -9,7 +9,7 @@ from items.batches import BatchTooLargeError
 from items.models import Item, ItemVersion, ReleaseRequest
 from sasvpay.kit.models import AuditEvent
 from tests.factories import AT, ExemptionRequestFactory
-from tests.items.lives import LAST, LATER, everything, made, told
+from tests.items.lives import LAST, LATER, everything, made, standing, told
 
 MANY = batches.MAX_BATCH
 # More than any statement takes at once.
@@ -110,6 +110,30 @@ def test_more_than_the_limit_is_refused_whole(act, game, developer):
         act(**facts, by=developer, at=AT)
 
     assert everything() == before
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("act", "status"),
+    [
+        (release.request, "draft"),
+        (release.withdraw, "in_review"),
+        (catalog.remove_many, "released"),
+        (catalog.delete_many, "draft"),
+    ],
+)
+def test_what_was_changed_after_the_person_looked_stays_as_it_is(act, status, game, developer):
+    seen, changed = standing(game, status), standing(game, status)
+    ItemVersion.objects.filter(pk=changed.pk).update(name="Other", changed_at=LATER)
+    before = changed.item.versions.values().get()
+
+    outcomes = act(
+        game=game, item_ids=[seen.item_id, changed.item_id], upto=AT, by=developer, at=LAST
+    )
+
+    assert told(outcomes) == [True, False]
+    assert outcomes[1].message == "It was changed after you looked."
+    assert changed.item.versions.values().get() == before
 
 
 @pytest.mark.django_db

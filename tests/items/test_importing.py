@@ -2,16 +2,19 @@
 
 import io
 from datetime import timedelta
+from urllib.parse import urlencode
 
 import openpyxl  # noqa: TID251 -- reads what we wrote
 import pytest
 from django.core.files.storage import default_storage
+from django.http import QueryDict
 from django.utils import translation
 from openpyxl.drawing.image import Image  # noqa: TID251 -- what people place
 
 from items import catalog, images, import_reading, importing, leftovers, release, workbook
 from items.importing import NothingToImportError, WrongRowsError
 from items.models import ImportBatch, ImportRow, Item, ItemVersion, ReleaseRequest
+from items.selection import selection_of
 from sasvpay.kit import confined, jobs
 from sasvpay.kit.audit import Event
 from sasvpay.kit.models import AuditEvent, Job
@@ -141,6 +144,24 @@ def test_the_same_file_twice_changes_nothing(game, developer):
         importing.apply(batch=batch, only_valid=True, by=developer, at=LATER)
     assert contents() == before
     assert AuditEvent.objects.filter(event=Event.ITEMS_IMPORTED).count() == 1
+
+
+def test_what_an_import_at_work_writes_is_not_among_all_that_matched_before(game, developer):
+    seen, _changed = (
+        ItemVersionFactory(item__game=game, item__item_id=item_id, status="draft").item
+        for item_id in ("seen", "changed")
+    )
+    batch = look(game, developer, book(("changed", "Other", 1), ("new", "New", 1)))
+    batch = importing.apply(batch=batch, only_valid=False, by=developer, at=LATER)
+    # What is shown while it is at work is newer than the moment that what it writes will bear.
+    ItemVersionFactory(item__game=game, status="draft", changed_at=LATER + timedelta(hours=1))
+    shown = selection_of(game, QueryDict("all=1"))
+
+    jobs.run(job_id=batch.job_id)
+
+    sent = selection_of(game, QueryDict(urlencode(shown.fields)))
+    assert list(sent.items) == [seen]
+    assert sent.later == 3
 
 
 def test_wrong_rows_are_left_out_or_stop_all(game, developer):

@@ -2,14 +2,22 @@
 
 import pytest
 
+from items import reviewing
 from items.batches import MAX_BATCH
-from items.models import ItemVersion, ReleaseRequest
+from items.models import Item, ItemVersion, ReleaseRequest
 from tests.architecture.world import snapshot
 from tests.factories import AT, ExemptionRequestFactory, ItemVersionFactory, OrderFactory
-from tests.items.lives import beside, made, statuses
-from tests.items.pages import as_, said, text, url
+from tests.items.lives import LAST, LATER, beside, made, standing, statuses
+from tests.items.pages import as_, kept, said, text, url
 
 pytestmark = pytest.mark.django_db
+
+ALL_ACTS = [
+    ("release-request", "draft"),
+    ("release-withdraw", "in_review"),
+    ("item-remove", "released"),
+    ("item-delete", "draft"),
+]
 
 
 @pytest.fixture
@@ -119,12 +127,58 @@ def test_all_that_match_are_acted_upon_whatever_page_they_are_on(client, game):
         ItemVersionFactory(item__game=game, status="draft", name=f"Sword {number}")
     other = made(game, "draft", name="Shield")
     there = {"all": "1", "q": "Sword", "status": "draft"}
-    assert "Request release (30)" in text(client.get(url("release-request", game), there))
+    dialog = client.get(url("release-request", game), there)
+    assert "Request release (30)" in text(dialog)
 
-    client.post(url("release-request", game), there)
+    client.post(url("release-request", game), kept(dialog))
 
     assert ItemVersion.objects.filter(status="in_review").count() == 30
     assert statuses(other) == ["draft"]
+
+
+@pytest.mark.parametrize(("route", "status"), ALL_ACTS)
+def test_what_is_added_or_changed_after_the_list_was_shown_is_not_taken_with_all_that_match(
+    client, game, route, status
+):
+    seen = [standing(game, status).item_id for _ in range(2)]
+    changed = standing(game, status)
+    page = client.get(url("item-list", game), {"all": "1"})
+    ItemVersion.objects.filter(pk=changed.pk).update(name="Other", changed_at=LATER)
+    added = standing(game, status, changed_at=LATER)
+    dialog = client.get(url(route, game), kept(page))
+    added_last = standing(game, status, changed_at=LAST)
+    before = [list(unseen.item.versions.values()) for unseen in (changed, added, added_last)]
+
+    response = client.post(url(route, game), kept(dialog))
+
+    assert dialog.context["total"] == len(seen)
+    assert "2 more that match were added or changed meanwhile" in text(dialog)
+    assert said(response) == [
+        "3 more that match were added or changed meanwhile: they stay as they are."
+    ]
+    result = client.get(response.url)
+    taken = Item.objects.filter(pk__in=seen).order_by("pk").values_list("item_id", flat=True)
+    assert [line[:2] for line in result.context["report"].lines] == [(each, True) for each in taken]
+    assert 'Done <span class="count">2</span>' in text(result)
+    after = [list(unseen.item.versions.values()) for unseen in (changed, added, added_last)]
+    assert after == before
+
+
+@pytest.mark.parametrize(("route", "status"), ALL_ACTS)
+@pytest.mark.parametrize("upto", [None, "", "x", "9" * 30, "2100-01-01T00:00:00Z", "not ours"])
+def test_all_that_match_without_what_the_page_showed_is_refused_and_can_be_confirmed_anew(
+    client, game, route, status, upto
+):
+    items = [standing(game, status) for _ in range(2)]
+    forged = {None: {}, "not ours": {"upto": reviewing.bound(ReleaseRequest.objects.all()).text}}
+    before = snapshot()
+
+    response = client.post(url(route, game), {"all": "1"} | forged.get(upto, {"upto": upto}))
+
+    assert "It is not known what you were looking at, so nothing was done." in text(response, 422)
+    assert snapshot() == before
+    done = client.post(url(route, game), dict(response.context["selection"].fields))
+    assert len(client.get(done.url).context["report"].done) == len(items)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +192,8 @@ def test_nothing_chosen_is_said(client, game, body):
     made(game, "draft")
     before = snapshot()
 
-    response = client.post(url("item-delete", game), body)
+    asked = client.get(url("item-delete", game), body)
+    response = client.post(url("item-delete", game), body | kept(asked))
 
     assert "Choose at least one item." in text(response, 422)
     assert snapshot() == before
@@ -161,8 +216,11 @@ def test_too_many_for_one_action_is_said_before_and_refused(client, game, monkey
     for _ in range(2):
         made(game, "draft")
 
-    assert "one action takes 1 at most" in text(client.get(url("item-delete", game), {"all": "1"}))
-    assert client.post(url("item-delete", game), {"all": "1"}).status_code == 422
+    asked = client.get(url("item-delete", game), {"all": "1"})
+    response = client.post(url("item-delete", game), kept(asked))
+
+    assert "one action takes 1 at most" in text(asked)
+    assert "At most 1 item can be chosen" in text(response, 422)
     assert game.items.filter(deleted_at=None).count() == 2
     assert MAX_BATCH == 5_000
 

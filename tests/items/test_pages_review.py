@@ -14,7 +14,7 @@ from tests.factories import (
     PaymentRequestFactory,
 )
 from tests.items.lives import add, ask, edit, made, statuses
-from tests.items.pages import as_, said, text, url
+from tests.items.pages import as_, kept, said, text, url
 
 pytestmark = pytest.mark.django_db
 QUEUE = "/review"
@@ -121,9 +121,10 @@ def test_all_that_match_are_those_of_the_game_or_team(client, game, senior_devel
     other = ItemVersionFactory(status="draft")
     by = MembershipFactory(team=other.item.game.team).user
     others = ask(other.item, by)
-    assert len(client.get(APPROVE, {"all": "1"}).context["changes"]) == 2
+    everything = client.get(APPROVE, {"all": "1"})
+    assert len(everything.context["changes"]) == 2
 
-    client.post(APPROVE, {"all": "1", "game": game.app_id, "upto": others.pk})
+    client.post(APPROVE, kept(everything) | {"game": game.app_id})
 
     assert statuses(mine.version.item) == ["released"]
     assert ReleaseRequest.objects.get(pk=others.pk).status == "pending"
@@ -133,9 +134,9 @@ def test_what_is_asked_for_after_the_reviewer_looked_is_not_decided_with_all_tha
     client, game, senior_developer
 ):
     seen = waiting(game, senior_developer, item_id="seen")
-    queue_says = client.get(QUEUE, {"all": "1"}).context["upto"]
+    page = client.get(QUEUE, {"all": "1"})
     changed = waiting(game, senior_developer, item_id="changed")
-    dialog = dict(client.get(APPROVE, {"all": "1", "upto": queue_says}).context["fields"])
+    dialog = kept(client.get(APPROVE, kept(page)))
     edit(changed.version.item, senior_developer, name="Other")
     ask(changed.version.item, senior_developer)
 
@@ -145,9 +146,25 @@ def test_what_is_asked_for_after_the_reviewer_looked_is_not_decided_with_all_tha
     assert statuses(changed.version.item) == ["in_review"]
 
 
+@pytest.mark.parametrize("act", [APPROVE, REJECT])
+@pytest.mark.parametrize("upto", [{}, {"upto": ""}, {"upto": "x"}, {"upto": "9" * 18}])
+def test_all_that_match_without_what_the_page_showed_is_refused(
+    client, game, senior_developer, act, upto
+):
+    waiting(game, senior_developer)
+    before = snapshot()
+
+    response = client.post(act, {"all": "1", "note": "No.", **upto})
+
+    assert "It is not known what you were looking at, so nothing was done." in text(response, 422)
+    assert snapshot() == before
+
+
 @pytest.mark.parametrize("body", [{}, {"request": "x"}, {"request": "9" * 30}, {"all": "1"}])
 def test_nothing_chosen_is_said(client, body):
-    assert "Choose at least one request." in text(client.post(APPROVE, body), 422)
+    response = client.post(APPROVE, body | kept(client.get(APPROVE, body)))
+
+    assert "Choose at least one request." in text(response, 422)
 
 
 def test_what_was_withdrawn_deleted_or_removed_meanwhile_is_told(client, game, senior_developer):

@@ -80,6 +80,27 @@ def test_an_edit_and_an_approval_at_once_release_only_what_was_reviewed(live):
         assert request.status == ("approved" if outcome.ok else "withdrawn")
 
 
+def test_an_edit_and_an_exempt_release_of_all_at_once_release_only_what_was_seen():
+    for _round in range(ROUNDS):
+        game, developer = MiniGameFactory(), UserFactory()
+        exempt = ExemptionRequestFactory(game=game)
+        exemption.approve(request_id=exempt.pk, by=UserFactory(), at=AT)
+        item = made(game, "draft", name="Seen")
+
+        answers = together(
+            partial(edit, item, developer, name="Unseen"),
+            partial(
+                release.request, game=game, item_ids=[item.pk], upto=AT, by=developer, at=LATER
+            ),
+        )
+
+        _no_bugs(answers)
+        [outcome] = answers[1]
+        versions = dict(item.versions.values_list("status", "name"))
+        assert versions["draft"] == "Unseen"
+        assert versions.get("released") == ("Seen" if outcome.ok else None)
+
+
 def test_a_removal_and_an_approval_at_once_leave_nothing_on_sale():
     for _round in range(ROUNDS):
         item = made(MiniGameFactory(), "released")
