@@ -14,7 +14,7 @@ from permissions.matrix import Capability
 from permissions.models import MiniGame
 from sasvpay.kit.audit import Event
 from sasvpay.kit.export_columns import Column, Kind, label, labels
-from sasvpay.kit.exporting import Export, Selection, refuse_wrong
+from sasvpay.kit.exporting import Export, Selection, in_words, refuse_wrong
 
 
 def columns() -> list[Column]:
@@ -46,7 +46,7 @@ def select(game: MiniGame, asked: QueryDict, at: datetime) -> Selection:
     form = RefundSearchForm(asked, at=at)
     refuse_wrong(form)
     search = form.search()
-    return Selection(search.rows(game).filter(created_at__lte=at), search.span)
+    return Selection(search.rows(game).filter(created_at__lte=at), search.span, in_words(form))
 
 
 REFUNDS = Export(

@@ -13,7 +13,6 @@ from aftersales import record
 from aftersales.export import REFUNDS
 from aftersales.forms import RefundSearchForm
 from aftersales.models import Refund
-from orders.filters import last_shown
 from orders.templatetags.delivery_state import capped
 from permissions.access import ConsoleRequest, requires
 from permissions.matrix import Capability
@@ -50,7 +49,7 @@ def _found(request: ConsoleRequest, game: MiniGame, form: RefundSearchForm) -> d
             "summary": _summary(listing.capped_count(rows)),
         },
         "span": search.span,
-        "last_shown": last_shown(search.span),
+        "last_shown": search.span.last_shown,
         "zone": timezone.get_current_timezone_name(),
     }
 

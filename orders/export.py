@@ -16,7 +16,7 @@ from permissions.matrix import Capability
 from permissions.models import MiniGame
 from sasvpay.kit.audit import Event
 from sasvpay.kit.export_columns import Column, Kind, label, labels
-from sasvpay.kit.exporting import Export, Selection, refuse_wrong
+from sasvpay.kit.exporting import Export, Selection, in_words, refuse_wrong
 
 # Nothing is left of an order that was refunded in full.
 _REFUNDABLE: Final = F("actual_price_cents") - F("refunded_cents")
@@ -79,7 +79,7 @@ def select(game: MiniGame, asked: QueryDict, at: datetime) -> Selection:
     form = OrderSearchForm(asked, at=at)
     refuse_wrong(form)
     search = form.search()
-    return Selection(search.rows(game).filter(created_at__lte=at), search.span)
+    return Selection(search.rows(game).filter(created_at__lte=at), search.span, in_words(form))
 
 
 def game_of(subject: str) -> MiniGame:

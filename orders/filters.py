@@ -1,12 +1,11 @@
 """What the order record may be searched by: one definition for the page and all that follows it."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Final
 
 from django.db import models
 from django.db.models import Q, QuerySet
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -128,9 +127,4 @@ def span_of(
 def days_of_default(at: datetime) -> tuple[date, date]:
     """Return the first and last day of the default range, to begin a custom one with."""
     span = listing.last_days(_DAYS[Period.WEEK], at=at)
-    return timezone.localtime(span.since).date(), timezone.localtime(last_shown(span)).date()
-
-
-def last_shown(span: Range) -> datetime:
-    """Return a moment of the last day of a range: its end lies at the midnight after."""
-    return span.until - timedelta(seconds=1)
+    return listing.day_of(span.since), listing.day_of(span.last_shown)

@@ -51,5 +51,6 @@ class RangeForm(forms.Form):
                 cleaned.pop("period"), **days, number=cleaned["number"], at=self._at
             )
         except ListingError as refusal:
-            self.add_error("since", refusal.message)
+            is_end_missing = days["since"] and not days["until"]
+            self.add_error("until" if is_end_missing else "since", refusal.message)
         return cleaned

@@ -15,7 +15,7 @@ from sasvpay import trail
 from sasvpay.kit import audit
 from sasvpay.kit.audit import Event
 from sasvpay.kit.export_columns import Column, Kind, label
-from sasvpay.kit.exporting import Export, Selection, refuse_wrong
+from sasvpay.kit.exporting import Export, Selection, in_words, refuse_wrong
 from sasvpay.trail import AuditSearchForm, Place
 
 
@@ -65,7 +65,7 @@ def select(place: MiniGame | Team | None, asked: QueryDict, at: datetime) -> Sel
     form = AuditSearchForm(asked, at=at)
     refuse_wrong(form)
     search = form.search()
-    return Selection(search.rows(Place.of(place)).filter(at__lte=at), search.span)
+    return Selection(search.rows(Place.of(place)).filter(at__lte=at), search.span, in_words(form))
 
 
 def place_of(subject: str) -> MiniGame | Team | None:

@@ -33,6 +33,8 @@ class Line:
     export: Export
     wanted: Wanted
     place: str
+    # Range and filters.
+    told: str
     is_ready: bool
 
     @property
@@ -61,6 +63,8 @@ def _line(job: Job) -> Line:
         export=exporting.export_of(job),
         wanted=exporting.wanted_by(job),
         place=exporting.short_name(job.subject),
+        # Those of before it was kept have none.
+        told=job.params.get("told", ""),
         is_ready=exporting.is_ready(job, at=timezone.now()),
     )
 
@@ -84,9 +88,9 @@ def again(request: ConsoleRequest, pk: int) -> HttpResponse:
     """Try once more what failed or expired, with the filter as it was."""
     job, export, place = _allowed(request, pk)
     wanted = exporting.wanted_by(job)
-    export_pages.announce(
-        request, exporting.later(export, place=place, wanted=wanted, by=request.user)
-    )
+    told = job.params.get("told", "")
+    again = exporting.later(export, place=place, wanted=wanted, told=told, by=request.user)
+    export_pages.announce(request, again)
     messages.success(request, _("The file is being made. You may leave this page."))
     return go_to(request, reverse("export-list"))
 

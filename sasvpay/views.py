@@ -14,7 +14,6 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_safe
 
 from items import reviewing
-from orders.filters import last_shown
 from orders.templatetags.delivery_state import capped
 from permissions import enablement
 from permissions.access import ConsoleRequest, requires, visible_games
@@ -190,7 +189,7 @@ def _found(
             % {"count": capped(count)},
         },
         "span": search.span,
-        "last_shown": last_shown(search.span),
+        "last_shown": search.span.last_shown,
         "zone": timezone.get_current_timezone_name(),
     }
 

@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
-from orders import delivery, delivery_config, filters, receivers, record
+from orders import delivery, delivery_config, receivers, record
 from orders.delivery_forms import DeliverySearchForm
 from orders.models import DeliveryAttempt, DeliveryConfig, DeliveryStatus, Order
 from orders.templatetags.delivery_state import capped
@@ -60,7 +60,7 @@ def _found(request: ConsoleRequest, game: MiniGame, form: DeliverySearchForm) ->
             "summary": _summary(count),
         },
         "span": search.span,
-        "last_shown": filters.last_shown(search.span),
+        "last_shown": search.span.last_shown,
         "zone": timezone.get_current_timezone_name(),
     }
 

@@ -56,7 +56,7 @@ def _found(request: ConsoleRequest, game: MiniGame, form: OrderSearchForm) -> di
             "summary": _summary(totals.orders),
         },
         "span": search.span,
-        "last_shown": filters.last_shown(search.span),
+        "last_shown": search.span.last_shown,
         "zone": timezone.get_current_timezone_name(),
     }
 

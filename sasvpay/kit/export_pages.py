@@ -1,7 +1,7 @@
 """The page that asks how to export, and its answers: a file, or a job that makes one."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import IO, Any
 
@@ -61,7 +61,10 @@ def answer(request: HttpRequest, export: Export, place: Any, *, back: str) -> Ht
         selection = export.select(place, request.GET, at)
         count = listing.capped_count(selection.rows)
         if form.is_valid():
-            return _done(request, export, place, form.wanted(request.GET.urlencode(), at), count)
+            wanted = form.wanted(request.GET.urlencode(), at)
+            if count <= COUNT_CAP:
+                return _now(request, export, place, wanted)
+            return _later(request, export, place, wanted, selection.told)
         context |= _told(selection, count)
     except ListingError as refusal:
         context["problem"] = refusal.message
@@ -76,7 +79,7 @@ def _told(selection: Selection, count: int) -> dict[str, Any]:
     is_large = count > COUNT_CAP
     return {
         "span": selection.span,
-        "last_shown": selection.span.until - timedelta(seconds=1),
+        "last_shown": selection.span.last_shown,
         "zone": timezone.get_current_timezone_name(),
         "count": min(count, COUNT_CAP),
         # Never less than was counted.
@@ -85,13 +88,17 @@ def _told(selection: Selection, count: int) -> dict[str, Any]:
     }
 
 
-def _done(
-    request: HttpRequest, export: Export, place: Any, wanted: Wanted, count: int
-) -> HttpResponseBase:
-    if count <= COUNT_CAP:
-        file = exporting.now(export, place=place, wanted=wanted, by=request.user)
-        return sent(file, export, exporting.subject_of(place), wanted)
-    job = exporting.later(export, place=place, wanted=wanted, by=request.user)
+def _now(
+    request: HttpRequest, export: Export, place: Any, wanted: Wanted
+) -> HttpResponse | FileResponse:
+    file = exporting.now(export, place=place, wanted=wanted, by=request.user)
+    return sent(file, export, exporting.subject_of(place), wanted)
+
+
+def _later(
+    request: HttpRequest, export: Export, place: Any, wanted: Wanted, told: str
+) -> HttpResponse:
+    job = exporting.later(export, place=place, wanted=wanted, told=told, by=request.user)
     announce(request, job)
     messages.success(request, _("The file is being made. You may leave this page."))
     return go_to(request, reverse("export-list"))

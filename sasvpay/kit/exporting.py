@@ -23,7 +23,7 @@ from django.utils.functional import Promise
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
-from sasvpay.kit import audit, export_rows, jobs
+from sasvpay.kit import audit, export_rows, jobs, listing
 from sasvpay.kit.audit import Event, Subject
 from sasvpay.kit.errors import DomainError
 from sasvpay.kit.export_columns import Column, Format
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 KEPT_FOR: Final = timedelta(days=7)
 _SUFFIX: Final = ".export"
+# The fields of a filter that Selection.span tells.
+_RANGE: Final = frozenset({"period", "since", "until"})
 _WRITERS: Final = {Format.CSV: CsvWriter, Format.XLSX: XlsxWriter}
 
 
@@ -55,10 +57,17 @@ class ExportGoneError(DomainError):
 
 @dataclass(frozen=True)
 class Selection:
-    """What a filter selects."""
+    """What a filter selects, and in words what it asks for beside the range."""
 
     rows: "QuerySet[Any]"
     span: Range
+    filters: Sequence[str] = ()
+
+    @property
+    def told(self) -> str:
+        """Return range and filters in words, separated by dots."""
+        first, last = (listing.day_of(day) for day in (self.span.since, self.span.last_shown))
+        return " · ".join([f"{first} \N{EN DASH} {last}", *self.filters])
 
 
 @dataclass(frozen=True)
@@ -148,6 +157,16 @@ def refuse_wrong(form: Form) -> None:
         raise ListingError(" ".join(str(each) for wrong in form.errors.values() for each in wrong))
 
 
+def in_words(form: Form) -> list[str]:
+    """Return what a valid filter asks for, but for its range: "Status: Failed"."""
+    asked = [field for field in form if field.name not in _RANGE and field.value()]
+    labels = [dict(getattr(field.field, "choices", ())) for field in asked]
+    return [
+        f"{field.label}: {known.get(field.value(), field.value())}"
+        for field, known in zip(asked, labels, strict=True)
+    ]
+
+
 def now(export: Export, *, place: Any, wanted: Wanted, by: Any) -> IO[bytes]:
     """Return the file, to be read from its beginning."""
     file = tempfile.TemporaryFile()  # noqa: SIM115 -- the answer closes it
@@ -163,8 +182,8 @@ def now(export: Export, *, place: Any, wanted: Wanted, by: Any) -> IO[bytes]:
 
 
 @transaction.atomic
-def later(export: Export, *, place: Any, wanted: Wanted, by: Any) -> Job:
-    """Have the file made; the job is to be announced after the commit.
+def later(export: Export, *, place: Any, wanted: Wanted, told: str, by: Any) -> Job:
+    """Have the file made; the job is to be announced after the commit, and is listed as `told`.
 
     Raises ExportRunningError while another one of the same person is being made.
     """
@@ -179,6 +198,7 @@ def later(export: Export, *, place: Any, wanted: Wanted, by: Any) -> Job:
         subject=subject_of(place),
         at=wanted.at,
         query=wanted.query,
+        told=told,
         columns=list(wanted.columns),
         format=wanted.format.value,
         asked_at=wanted.at.isoformat(),

@@ -37,6 +37,11 @@ class Range:
     since: datetime
     until: datetime
 
+    @property
+    def last_shown(self) -> datetime:
+        """Return a moment of the last day: the end lies at the midnight after."""
+        return self.until - timedelta(seconds=1)
+
 
 def day_range(first: date, last: date, *, at: datetime) -> Range:
     """Return the span of whole days, first and last included, in the console's time zone.

@@ -455,7 +455,7 @@ def test_a_second_export_of_the_same_person_waits_for_the_first(client, game, de
 @pytest.mark.django_db(transaction=True)
 def test_of_exports_asked_for_at_once_one_begins(game, operator):
     def ask():
-        return exporting.later(ORDERS, place=game, wanted=wanted(), by=operator)
+        return exporting.later(ORDERS, place=game, wanted=wanted(), told="", by=operator)
 
     answers = together(*[ask] * 4)
 
@@ -541,7 +541,7 @@ def test_the_list_asks_the_database_as_often_for_three_as_for_one(client, game, 
     client.get(reverse("export-list"))
     for count in (1, 3):
         while Job.objects.count() < count:
-            exporting.later(ORDERS, place=game, wanted=wanted(), by=operator)
+            exporting.later(ORDERS, place=game, wanted=wanted(), told="", by=operator)
             Job.objects.update(status="failed", error="It failed.")
         with CaptureQueriesContext(connection) as queries:
             page = client.get(reverse("export-list")).content.decode()
