@@ -179,6 +179,16 @@ def test_an_empty_list_says_what_to_do(client, game, asked, words):
     assert ("period=12m" in page) == (not asked)
 
 
+def test_whatever_a_row_cuts_can_be_copied_whole(client, game):
+    long = {kind: kind * 60 for kind in "RTUo"}
+    refund(game, long["R"], order=long["T"], OpenId=long["o"])
+    refund(game, "early", order=long["U"])
+
+    page = show_list(client, game).content.decode()
+
+    assert [text for text in long.values() if f'data-copy="{text}"' not in page] == []
+
+
 def test_the_list_costs_the_same_for_one_row_and_for_many(client, game):
     show_list(client, game)
     refund(game, "a")
@@ -259,7 +269,9 @@ def test_an_order_shows_its_refunds_and_what_is_left(client, game):
 
     page = show_order(client, order).content.decode()
 
-    for words in ("Partly refunded", "$1.00", "$4.00", "R2", "Exceeds what was paid"):
+    for words in (
+        "Partly refunded", "$1.00", "$4.00", "R2", "Exceeds what was paid", 'data-copy="R2"',
+    ):  # fmt: skip
         assert words in page
     assert reverse("aftersales:refund-detail", args=[game.app_id, first.pk]) in page
 

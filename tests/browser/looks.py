@@ -34,7 +34,7 @@ def assert_fits(page, what=""):
 
 
 def assert_tables_fit(page):
-    """On a wide screen no column is hidden, however long the names in the table are."""
+    """No column is hidden, however long the names in the table are."""
     hidden = page.locator(".tablewrap").evaluate_all(
         "all => all.map(one => [one.ariaLabel, one.scrollWidth - one.clientWidth])"
     )

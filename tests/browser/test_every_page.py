@@ -6,7 +6,13 @@ import pytest
 from django.urls import reverse
 from playwright.sync_api import expect
 
-from tests.browser.looks import assert_accessible, assert_good_in_every_look
+from tests.browser.looks import (
+    NARROW,
+    assert_accessible,
+    assert_good_in_every_look,
+    assert_tables_fit,
+    size,
+)
 from tests.browser.words import LONG
 
 pytestmark = pytest.mark.browser
@@ -237,6 +243,17 @@ def test_a_page_is_accessible_in_every_look(scene, open_browser, name):
 
     expect(page.get_by_role("heading", level=1)).to_have_count(1)
     assert_good_in_every_look(page)
+
+
+@pytest.mark.parametrize("name", ["orders", "refunds", "delivery log", "items", "review queue"])
+def test_on_a_narrow_screen_a_long_list_hides_nothing_to_the_side(scene, open_browser, name):
+    who, where = PAGES[name]
+    page = open_browser(scene.fill().people[who])
+    size(page, NARROW)
+
+    page.goto(where(scene))
+
+    assert_tables_fit(page)
 
 
 @pytest.mark.parametrize("name", DIALOGS)

@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 
 from sasvpay.kit import export_pages, jobs
 from sasvpay.kit.models import Job
-from tests.browser.looks import assert_good_in_every_look
+from tests.browser.looks import NARROW, assert_good_in_every_look, assert_tables_fit, size
 
 pytestmark = pytest.mark.browser
 
@@ -81,6 +81,22 @@ def test_a_large_export_tells_when_it_is_ready_and_is_fetched_from_the_list(
     )
     page.reload()
     assert_good_in_every_look(page)
+
+
+def test_on_a_narrow_screen_the_download_is_in_sight(scene, open_browser, monkeypatch):
+    monkeypatch.setattr(export_pages, "COUNT_CAP", 4)
+    scene.sell(5)
+    page = open_browser(scene.people["operator"])
+    size(page, NARROW)
+    page.goto(reverse("orders:order-export", args=[scene.selling.app_id]))
+    page.get_by_role("main").get_by_role("button", name="Export").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Exports")
+    jobs.run(job_id=Job.objects.get().pk)
+
+    page.reload()
+
+    assert_tables_fit(page)
+    expect(page.get_by_role("link", name="Download")).to_be_in_viewport(ratio=1)
 
 
 def test_the_dialog_is_good_in_every_look(scene, open_browser):

@@ -121,6 +121,12 @@ def test_each_state_says_what_one_needs_to_know(client, game, each_state):
     assert "There was no complete answer within the time allowed." in page
 
 
+def test_a_number_that_is_cut_is_copied_whole(client, game, config):
+    work(game, number="N" * 64)
+
+    assert f'data-copy="{"N" * 64}"' in get(client, game).content.decode()
+
+
 def test_many_rows_cost_no_more_queries_and_are_paged(client, game, config):
     work(game)
     get(client, game)

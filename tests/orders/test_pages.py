@@ -377,6 +377,15 @@ def test_the_details_tell_what_came_and_what_it_was_worth(client, game):
     assert "<b>中文</b>" not in page
 
 
+def test_each_id_of_an_order_is_copied_with_one_click(client, game):
+    found = order(game)
+
+    page = show(client, found).content.decode()
+
+    ids = (found.number, found.open_id, found.request_id, record.delivery_id_of(found))
+    assert [text for text in ids if f'data-copy="{text}"' not in page] == []
+
+
 def test_the_details_show_each_attempt_and_a_timeline(client, game):
     key = DeliveryKeyFactory(game=game)
     found = order(game, attempts=2)
