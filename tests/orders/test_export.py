@@ -382,6 +382,19 @@ def test_a_large_export_is_made_by_a_job_and_fetched_by_its_link(client, game, o
 
 
 @pytest.mark.usefixtures("_all_large")
+def test_the_list_of_exports_tells_range_and_filters_of_each(client, game):
+    OrderFactory(game=game, delivery_status="failed", open_id="o_<1>")
+    made(client, game, state="failed", open_id="o_<1>", period="today")
+    Job.objects.update(status="failed", error="It failed.", expires_at=None)
+
+    client.post(reverse("export-again", args=[Job.objects.get().pk]))
+
+    page = client.get(reverse("export-list")).content.decode()
+    told = "2026-11-20 – 2026-11-20 · Delivery state: Failed · Player (OpenId): o_&lt;1&gt;"
+    assert page.count(told) == 2
+
+
+@pytest.mark.usefixtures("_all_large")
 def test_the_range_does_not_slide_while_a_job_waits(client, game):
     OrderFactory(game=game, number="T1")
     export(client, game, columns=["number"], period="today")
