@@ -341,9 +341,7 @@ else:
         "connect_timeout": 2,
         # A row somebody holds for longer is an outage to say so (503), not to wait for. Starting
         # parallel workers takes longer than a page of a list does, and many ask at once.
-        "options": (
-            "-c lock_timeout=2000 -c statement_timeout=60000 -c max_parallel_workers_per_gather=0"
-        ),
+        "options": "-c lock_timeout=2s -c statement_timeout=1min -c max_parallel_workers_per_gather=0",
         "pool": {"min_size": 1, "max_size": env.int("DATABASE_POOL", default=12), "timeout": 2.5},
     }
     DATABASES["default"]["ATOMIC_REQUESTS"] = False
@@ -477,12 +475,11 @@ SILENCED_SYSTEM_CHECKS = ["guardian.W001"]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
 ACCOUNT_ADAPTER = "permissions.sign_in.ConsoleAdapter"
-ACCOUNT_FORMS = {
-    "login": "permissions.account_forms.SignInForm",
-    "reset_password": "permissions.account_forms.ForgottenPasswordForm",
-    "reset_password_from_key": "permissions.account_forms.NewPasswordForm",
-    "change_password": "permissions.account_forms.ChangePasswordForm",
-}
+_FORMS = {
+    "login": "SignInForm", "reset_password": "ForgottenPasswordForm",
+    "reset_password_from_key": "NewPasswordForm", "change_password": "ChangePasswordForm",
+}  # fmt: skip
+ACCOUNT_FORMS = {name: f"permissions.account_forms.{form}" for name, form in _FORMS.items()}
 MFA_ADAPTER = "permissions.sign_in.ConsoleMfaAdapter"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]

@@ -210,7 +210,7 @@ def test_switching_on_asks_about_waiting_orders_first(client, game):
     was_on = DeliveryConfig.objects.get().is_enabled
     answered = client.post(url(game, "config-on"), {"held": "push"}, follow=True)
 
-    assert "One order came while it was off" in asked
+    assert "One order is held and waits" in asked
     assert (unanswered.status_code, was_on) == (422, False)
     assert "one waiting order is being pushed" in answered.content.decode()
     assert Order.objects.get().delivery_status == DeliveryStatus.WAITING
