@@ -1,4 +1,4 @@
-// Theme, density, dialogs, menus, toasts, copying, the keys `/` and `n`. Everything else is HTML.
+// Theme, density, dialogs, menus, typed dates, toasts, copying, the keys `/` and `n`. Everything else is HTML.
 (() => {
   "use strict";
   const root = document.documentElement;
@@ -73,6 +73,30 @@
     button.form.querySelectorAll("details").forEach((more) => { more.open = true; });
   });
   fold();
+
+  // --- Dates to search by. A browser calls every part of a date that is typed a change, and the
+  // answer to one would take the field away from under the fingers. So what the keyboard changes is
+  // kept back until the focus leaves the dates; what is picked from a calendar is told at once.
+
+  const DATE = "[role=search] [type=date]";
+  let typing = null;
+  let untold = null;
+  on("keydown", DATE, (date) => { typing = date; });
+  document.addEventListener("pointerdown", () => { typing = null; });
+  // Before htmx hears of it. Any change that it does hear takes the whole form along.
+  document.addEventListener("change", (change) => {
+    untold = change.target === typing ? typing : null;
+    if (untold) change.stopPropagation();
+  }, true);
+  on("submit", "form", () => { untold = null; });
+  on("focusout", "form", (form, left) => {
+    const next = left.relatedTarget;
+    if (untold?.form !== form || (next?.form === form && next.matches(DATE))) return;
+    // Only the window lost it: the date is still being typed.
+    if (document.activeElement === left.target) return;
+    typing = null;
+    untold.dispatchEvent(new Event("change", { bubbles: true }));
+  });
 
   // --- Toasts, copying.
 

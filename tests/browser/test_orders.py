@@ -1,6 +1,7 @@
 """Order record: find one order among many, go through the pages, read everything about it."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from django.urls import reverse
@@ -196,6 +197,91 @@ def test_own_dates_begin_with_those_shown_and_wrong_ones_are_told(scene, open_br
     expect(page.locator(SHOWN)).to_have_count(0)
 
 
+@pytest.fixture
+def dated(scene, open_browser):
+    """A list with own dates, its cursor in the first of them, and the searches asked for since."""
+    page = open_browser(scene.people["operator"])
+    page.goto(_list(scene, "?period=custom"))
+    searches = []
+
+    def note(request):
+        if "since=" in request.url:
+            searches.append(request.url)
+
+    page.on("request", note)
+    page.get_by_label("From").focus()
+    return page, searches
+
+
+def _type(page, day):
+    # Key by key and no faster than a person: a browser calls every part of a date a change.
+    page.keyboard.type(f"{day:%m%d%Y}", delay=50)
+
+
+def _tab_to(page, label):
+    # A date has stops of its own, its parts and its calendar.
+    for _ in range(4):
+        page.keyboard.press("Tab")
+        if page.get_by_label(label, exact=True).evaluate("field => field.matches(':focus')"):
+            return
+    pytest.fail(f"Tab does not lead to {label}")
+
+
+def test_dates_can_be_typed_and_both_are_searched_with_one_search(scene, dated):
+    page, searches = dated
+    first, last = (scene.at.date() - timedelta(days=days) for days in (40, 20))
+
+    _type(page, first)
+    _tab_to(page, "To")
+    _type(page, last)
+
+    expect(page.get_by_label("From")).to_have_value(f"{first}")
+    expect(page.get_by_label("To")).to_have_value(f"{last}")
+    assert searches == []
+
+    _tab_to(page, "Delivery state")
+
+    expect(page).to_have_url(re.compile(f"since={first}&until={last}"))
+    expect(page.get_by_label("From")).to_have_value(f"{first}")
+    expect(page.get_by_label("To")).to_have_value(f"{last}")
+    expect(page.get_by_label("Delivery state")).to_be_focused()
+    assert len(searches) == 1
+
+
+@pytest.mark.parametrize("way", ["Enter", "Search", "elsewhere"])
+def test_a_typed_date_is_searched_once_however_it_is_finished(scene, dated, way):
+    page, searches = dated
+    first = scene.at.date() - timedelta(days=40)
+
+    _type(page, first)
+    if way == "Enter":
+        page.keyboard.press("Enter")
+    elif way == "Search":
+        page.get_by_role("button", name="Search", exact=True).click()
+    else:
+        page.get_by_role("heading", level=1).click()
+
+    expect(page).to_have_url(re.compile(f"since={first}"))
+    page.get_by_role("heading", level=1).click()
+    page.wait_for_load_state("networkidle")
+    assert len(searches) == 1
+
+
+def test_a_date_picked_from_the_calendar_is_searched_at_once(scene, dated):
+    page, searches = dated
+    first = scene.at.date() - timedelta(days=40)
+    _type(page, first)
+    box = page.get_by_label("From").bounding_box()
+
+    page.mouse.click(box["x"] + box["width"] - 18, box["y"] + box["height"] / 2)
+    # These keys are the calendar's: the page does not see them.
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Enter")
+
+    expect(page).to_have_url(re.compile(f"since={first - timedelta(days=1)}"))
+    assert len(searches) == 1
+
+
 def test_filters_fold_into_one_button_on_a_narrow_screen(scene, open_browser):
     scene.sell(3)
     page = open_browser(scene.people["operator"])
@@ -204,6 +290,7 @@ def test_filters_fold_into_one_button_on_a_narrow_screen(scene, open_browser):
     button = page.get_by_role("button", name="Filters (1)")
     expect(button).to_have_attribute("aria-expanded", "false")
     expect(page.get_by_label("Delivery state")).to_be_hidden()
+    expect(page.get_by_text("times in UTC")).to_be_visible()
 
     button.click()
 
