@@ -119,6 +119,14 @@ def test_a_wrong_filter_is_refused_in_words_and_shows_nothing(client, game, aske
     assert "R_kept_back" not in response.content.decode()
 
 
+@pytest.mark.parametrize("asked", [{"env": "moon"}, {"before": "forged"}])
+def test_only_what_is_shown_can_be_exported(client, game, asked):
+    export_url = reverse("aftersales:refund-export", args=[game.app_id])
+    assert export_url in show_list(client, game).content.decode()
+
+    assert export_url not in show_list(client, game, **asked).content.decode()
+
+
 def test_numbers_of_orders_and_refunds_are_found_within_twelve_months(client, game):
     refund(game, "R_old", age=300, order="T_old")
     refund(game, "R_older", age=370)
