@@ -47,9 +47,16 @@ class DeliverySearchForm(RangeForm):
         """Return what was asked for."""
         return DeliverySearch(**self.cleaned_data)
 
+    def kept(self) -> list[tuple[str, str]]:
+        """Return what was asked for, as an act on what was found hands it on.
+
+        The page is left out: what is sent again may be all of it.
+        """
+        return [(name, self.data[name]) for name in self.fields if self.data.get(name)]
+
     def query(self) -> str:
-        """Return what was asked for, as a query string: what else it holds is left out."""
-        return urlencode([(name, self.data[name]) for name in self.fields if self.data.get(name)])
+        """Return what was asked for, as a query string."""
+        return urlencode(self.kept())
 
 
 class SettleForm(forms.Form):

@@ -18,7 +18,7 @@ from permissions.matrix import Capability
 from permissions.models import MiniGame, Team
 from sasvpay.kit import export_pages, exporting
 from sasvpay.kit.answers import go_to
-from sasvpay.kit.exporting import Export, Wanted
+from sasvpay.kit.exporting import Export, ExportGoneError, Wanted
 from sasvpay.kit.models import Job
 
 OWN: Final = "whoever asked for an export sees it, and nobody else"
@@ -77,9 +77,17 @@ def latest(request: ConsoleRequest) -> HttpResponse:
 
 @require_safe
 def download(request: ConsoleRequest, pk: int) -> HttpResponseBase:
-    """Answer with the file, for whoever asked for it and may still export that."""
+    """Answer with the file, for whoever asked for it and may still export that.
+
+    Where there is none any more, the list says so, and offers to make it again.
+    """
     job, export, _place = _allowed(request, pk)
-    file = exporting.open_file(job, at=timezone.now())
+    try:
+        file = exporting.open_file(job, at=timezone.now())
+    except ExportGoneError as refusal:
+        # Opened from a letter or a bookmark, the link has no page before it to go back to.
+        messages.error(request, refusal.message)
+        return go_to(request, reverse("export-list"))
     return export_pages.sent(file, export, job.subject, exporting.wanted_by(job))
 
 

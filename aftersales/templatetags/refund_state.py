@@ -23,13 +23,15 @@ def refund_tag(refund: Refund) -> SafeString:
 @register.simple_tag
 def with_refunds(moments: Iterable[Moment], refunds: Iterable[Refund]) -> list[Moment]:
     """Return an order's timeline with its refunds in it: the order itself knows nothing of them."""
-    told = (
-        Moment(
-            refund.finished_at or refund.initiated_at,
-            f"{_('Refund')}: {refund.get_status_display()}",
-            f"{money(refund.amount_cents)} · {refund.number}",
-            TONES[refund.status],
-        )
-        for refund in refunds
-    )
+    told = (_moment(refund) for refund in refunds)
     return sorted([*moments, *told], key=lambda moment: moment.at, reverse=True)
+
+
+def _moment(refund: Refund) -> Moment:
+    return Moment(
+        refund.finished_at or refund.initiated_at,
+        f"{_('Refund')}: {refund.get_status_display()}",
+        " · ".join([money(refund.amount_cents), refund.number, *refund.flag_labels]),
+        # Money that does not count, or went to somebody else, is no success to rest on.
+        "warning" if refund.flags else TONES[refund.status],
+    )

@@ -52,6 +52,7 @@ def _found(request: ConsoleRequest, game: MiniGame, form: DeliverySearchForm) ->
     count = listing.capped_count(rows)
     return {
         "orders": [(order, _sentence(order)) for order in page.rows],
+        "kept": form.kept(),
         "query": form.query(),
         "count": count,
         "pager": {

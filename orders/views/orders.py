@@ -104,6 +104,9 @@ def settle(request: ConsoleRequest, game: MiniGame, order_id: int) -> HttpRespon
     is_sent = request.method == "POST"
     form = SettleForm(request.POST if is_sent else None)
     back = reverse("orders:order-detail", args=[game.app_id, order.pk])
+    if order.settled_at and not is_sent:
+        # Who was first, and the note, stand there.
+        return go_to(request, back)
     if is_sent and form.is_valid():
         note = form.cleaned_data["note"]
         settlement.settle(order=order, note=note, by=request.user, at=timezone.now())

@@ -48,7 +48,7 @@ class Choice:
 def _chosen(request: ConsoleRequest, game: MiniGame) -> Choice:
     asked = request.POST if request.method == "POST" else request.GET
     form = DeliverySearchForm(asked, at=timezone.now())
-    query, searched = form.query(), [(name, asked[name]) for name in form.fields if name in asked]
+    query, searched = form.query(), form.kept()
     if asked.get("all"):
         orders = form.search().rows(game) if form.is_valid() else Order.objects.none()
         return Choice(orders, [*searched, ("all", "1")], query, is_all=True)

@@ -1,5 +1,6 @@
 """After-sales record: what the list finds and refuses, and what a refund's page tells."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -116,6 +117,14 @@ def test_a_wrong_filter_is_refused_in_words_and_shows_nothing(client, game, aske
     assert response.status_code == 422
     assert words in response.content.decode()
     assert "R_kept_back" not in response.content.decode()
+
+
+@pytest.mark.parametrize("asked", [{"env": "moon"}, {"before": "forged"}])
+def test_only_what_is_shown_can_be_exported(client, game, asked):
+    export_url = reverse("aftersales:refund-export", args=[game.app_id])
+    assert export_url in show_list(client, game).content.decode()
+
+    assert export_url not in show_list(client, game, **asked).content.decode()
 
 
 def test_numbers_of_orders_and_refunds_are_found_within_twelve_months(client, game):
@@ -287,6 +296,24 @@ def test_an_orders_timeline_tells_of_its_refunds_too(client, game):
         "Refund: Succeeded", "$0.40 · R1", "Refund: Processing", "$0.60 · R2", "Order received",
     )]  # fmt: skip
     assert told == sorted(told)
+
+
+@pytest.mark.parametrize("status", ["succeeded", "processing"])
+def test_in_an_orders_timeline_a_flagged_refund_warns_and_says_why(client, game, status):
+    order = OrderFactory(game=game)
+    refund(game, "fine", order=order.number, RefundAmount=40)
+    refund(game, "odd", status, order=order.number, RefundAmount=101, OpenId="another")
+
+    page = show_order(client, order).content.decode()
+
+    timeline = re.findall(r'<li class="(\w+)">(.*?)</li>', page, re.DOTALL)
+    [fine] = [(tone, text) for tone, text in timeline if "· fine" in text]
+    [odd] = [(tone, text) for tone, text in timeline if "· odd" in text]
+    assert (fine[0], odd[0]) == ("success", "warning")
+    for flag in game.refunds.get(number="odd").flag_labels:
+        assert flag in odd[1]
+    assert "Another player" in odd[1]
+    assert "Another player" not in fine[1]
 
 
 def test_an_order_costs_the_same_with_one_refund_and_with_many(client, game):

@@ -8,6 +8,7 @@ from pathlib import Path
 import openpyxl  # noqa: TID251 -- what others read, not we
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 from playwright.sync_api import expect
 
 from sasvpay.kit import export_pages, jobs
@@ -83,20 +84,38 @@ def test_a_large_export_tells_when_it_is_ready_and_is_fetched_from_the_list(
     assert_good_in_every_look(page)
 
 
-def test_on_a_narrow_screen_the_download_is_in_sight(scene, open_browser, monkeypatch):
+def _listed(scene, open_browser, monkeypatch):
+    """Open the list of exports with one that is ready."""
     monkeypatch.setattr(export_pages, "COUNT_CAP", 4)
     scene.sell(5)
     page = open_browser(scene.people["operator"])
-    size(page, NARROW)
     page.goto(reverse("orders:order-export", args=[scene.selling.app_id]))
     page.get_by_role("main").get_by_role("button", name="Export").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Exports")
     jobs.run(job_id=Job.objects.get().pk)
-
     page.reload()
+    return page
+
+
+def test_on_a_narrow_screen_the_download_is_in_sight(scene, open_browser, monkeypatch):
+    page = _listed(scene, open_browser, monkeypatch)
+
+    size(page, NARROW)
 
     assert_tables_fit(page)
     expect(page.get_by_role("link", name="Download")).to_be_in_viewport(ratio=1)
+
+
+def test_a_file_that_expired_before_the_click_is_told_and_no_page_is_saved_in_its_place(
+    scene, open_browser, monkeypatch
+):
+    page = _listed(scene, open_browser, monkeypatch)
+    Job.objects.update(expires_at=timezone.now())
+
+    page.get_by_role("link", name="Download").click()
+
+    expect(page.get_by_role("alert")).to_contain_text("it expired")
+    expect(page.get_by_role("button", name="Export again")).to_be_visible()
 
 
 def test_the_dialog_is_good_in_every_look(scene, open_browser):

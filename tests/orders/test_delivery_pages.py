@@ -1,5 +1,6 @@
 """Delivery log, resend and protocol pages: what they find, show and refuse."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -297,6 +298,19 @@ def test_a_selection_is_counted_confirmed_and_sent_again(client, game, config):
     page = client.get(done.url).content.decode()
     assert "2 orders are being sent again." in page
     assert "It is held" in page
+
+
+def test_whoever_sends_a_selection_again_sees_the_same_search_afterwards(client, game, config):
+    rows = [work(game, number=f"N{number}") for number in range(3)]
+    page = get(client, game, state="failed", period="today").content.decode()
+    form = page[page.index("data-marked") : page.index("</form>", page.index("data-marked"))]
+    asked = dict(re.findall(r'type="hidden" name="(\w+)" value="(\w*)"', form))
+    assert asked == {"state": "failed", "period": "today"}
+
+    done = post(client, game, "delivery-resend", order=[row.pk for row in rows[:2]], **asked)
+
+    assert shown(client.get(done.url)) == ["N2"]
+    assert done.url.startswith(reverse("orders:delivery-list", args=[game.app_id]) + "?")
 
 
 def test_one_leads_back_to_its_page(client, game, config):

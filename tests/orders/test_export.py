@@ -452,6 +452,21 @@ def test_a_file_expires_after_a_week_and_can_be_made_again(client, game):
 
 
 @pytest.mark.usefixtures("_all_large")
+@pytest.mark.parametrize("headers", [{}, {"Referer": "http://testserver/profile"}])
+def test_a_link_without_a_file_leads_to_the_exports_which_say_why(client, game, headers):
+    job = made(client, game)
+
+    with time_machine.travel(job.expires_at, tick=False):
+        client.force_login(job.requested_by)
+        gone = client.get(reverse("export-file", args=[job.pk]), headers=headers, follow=True)
+
+    assert gone.redirect_chain == [(reverse("export-list"), 302)]
+    page = gone.content.decode()
+    assert "This file is not there: it expired" in page
+    assert reverse("export-again", args=[job.pk]) in page
+
+
+@pytest.mark.usefixtures("_all_large")
 def test_a_second_export_of_the_same_person_waits_for_the_first(client, game, developer):
     export(client, game)
 

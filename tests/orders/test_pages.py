@@ -150,6 +150,14 @@ def test_a_wrong_filter_is_refused_in_words_and_shows_nothing(client, game, aske
     assert "T_kept_back" not in response.content.decode()
 
 
+@pytest.mark.parametrize("asked", [{"env": "moon"}, {"before": "forged"}])
+def test_only_what_is_shown_can_be_exported(client, game, asked):
+    export_url = reverse("orders:order-export", args=[game.app_id])
+    assert export_url in show_list(client, game).content.decode()
+
+    assert export_url not in show_list(client, game, **asked).content.decode()
+
+
 def test_an_order_number_is_found_within_twelve_months_whatever_the_default(client, game):
     order(game, "T_old", created_at=AT - DAY * 300)
     order(game, "T_older", created_at=AT - DAY * 370)

@@ -96,6 +96,25 @@ def test_the_page_settles_and_then_tells_who_and_why(client, flagged, senior_dev
     assert "Attention flags settled" in [moment.title for moment in response.context["timeline"]]
 
 
+def test_whoever_comes_to_settle_a_settled_order_sees_the_note_that_is_there(
+    client, flagged, senior_developer, team_admin
+):
+    settlement.settle(order=flagged, note="A coupon.", by=team_admin, at=AT)
+    client.force_login(senior_developer)
+
+    response = client.get(address(flagged), follow=True)
+
+    assert response.redirect_chain == [(address(flagged, "order-detail"), 302)]
+    assert "A coupon." in response.content.decode()
+    late = client.post(
+        address(flagged), {"note": "Late."}, headers={"Referer": f"http://testserver{address(flagged)}"},
+        follow=True,
+    )  # fmt: skip
+    assert late.redirect_chain[-1] == (address(flagged, "order-detail"), 302)
+    assert "Somebody settled this order already." in late.content.decode()
+    assert Settlement.objects.get().note == "A coupon."
+
+
 def test_a_note_is_required(client, flagged, senior_developer):
     client.force_login(senior_developer)
 
