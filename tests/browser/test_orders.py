@@ -218,13 +218,10 @@ def _type(page, day):
     page.keyboard.type(f"{day:%m%d%Y}", delay=50)
 
 
-def _tab_to(page, label):
-    # A date has stops of its own, its parts and its calendar.
-    for _ in range(4):
-        page.keyboard.press("Tab")
-        if page.get_by_label(label, exact=True).evaluate("field => field.matches(':focus')"):
-            return
-    pytest.fail(f"Tab does not lead to {label}")
+def _tab_on(page):
+    # After its last part a date has a stop of its own, its calendar.
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
 
 
 def test_dates_can_be_typed_and_both_are_searched_with_one_search(scene, dated):
@@ -232,14 +229,14 @@ def test_dates_can_be_typed_and_both_are_searched_with_one_search(scene, dated):
     first, last = (scene.at.date() - timedelta(days=days) for days in (40, 20))
 
     _type(page, first)
-    _tab_to(page, "To")
+    _tab_on(page)
     _type(page, last)
 
     expect(page.get_by_label("From")).to_have_value(f"{first}")
     expect(page.get_by_label("To")).to_have_value(f"{last}")
     assert searches == []
 
-    _tab_to(page, "Delivery state")
+    _tab_on(page)
 
     expect(page).to_have_url(re.compile(f"since={first}&until={last}"))
     expect(page.get_by_label("From")).to_have_value(f"{first}")
