@@ -9,7 +9,7 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from orders.models import Env, Flag, Order, OrderSource
+from orders.models import Env, Flag, Order, OrderSource, RefundState
 from permissions.models import MiniGame
 from sasvpay.kit import listing
 from sasvpay.kit.listing import ListingError, Range
@@ -43,6 +43,16 @@ class Attention(models.TextChoices):
     PAYMENT_NOT_ENABLED = Flag.PAYMENT_NOT_ENABLED.value, Flag.PAYMENT_NOT_ENABLED.label
     PAID_ABOVE_PRICE = Flag.PAID_ABOVE_PRICE.value, Flag.PAID_ABOVE_PRICE.label
     PAID_NOTHING = Flag.PAID_NOTHING.value, Flag.PAID_NOTHING.label
+
+
+class Refunding(models.TextChoices):
+    """Which refund state, or all orders of which something can still be refunded."""
+
+    NONE = RefundState.NONE.value, RefundState.NONE.label
+    PROCESSING = RefundState.PROCESSING.value, RefundState.PROCESSING.label
+    PARTLY = RefundState.PARTLY.value, RefundState.PARTLY.label
+    FULLY = RefundState.FULLY.value, RefundState.FULLY.label
+    LEFT = "left", gettext_lazy("Not fully refunded")
 
 
 # What a line of the list tells; more would be read, and made into objects, for each page.
@@ -92,9 +102,12 @@ class OrderSearch:
             "product_id": self.item,
             "delivery_status": self.state,
             "order_source": self.source,
-            "refund_state": self.refund,
         }
         found = found.filter(**{name: value for name, value in equal.items() if value})
+        if self.refund == Refunding.LEFT:
+            found = found.filter(~Q(refund_state=RefundState.FULLY))
+        elif self.refund:
+            found = found.filter(refund_state=self.refund)
         if self.attention:
             found = found.filter(_flagged(self.attention))
         if self.env:

@@ -9,8 +9,8 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from orders.filters import Attention, Environment, OrderSearch
-from orders.models import DeliveryConfig, DeliveryState, OrderSource, RefundState
+from orders.filters import Attention, Environment, OrderSearch, Refunding
+from orders.models import DeliveryConfig, DeliveryState, OrderSource
 from orders.ranges import RangeForm
 from orders.search_fields import Choice, Exactly
 from permissions.forms import WordsField
@@ -170,7 +170,7 @@ class OrderSearchForm(RangeForm):
     )
     env = Choice(gettext_lazy("Environment"), gettext_lazy("Live and test"), Environment.choices)
     refund = Choice(
-        gettext_lazy("Refund state"), gettext_lazy("Any refund state"), RefundState.choices
+        gettext_lazy("Refund state"), gettext_lazy("Any refund state"), Refunding.choices
     )
 
     @property

@@ -31,9 +31,9 @@ from django.test import RequestFactory  # noqa: E402 -- as above
 from django.utils import timezone  # noqa: E402 -- as above
 
 from orders import search  # noqa: E402 -- as above
-from orders.filters import Attention, Environment, Period, listed  # noqa: E402 -- as above
+from orders.filters import Attention, Environment, Period, Refunding, listed  # noqa: E402 -- as above
 from orders.forms import OrderSearchForm  # noqa: E402 -- as above
-from orders.models import DeliveryState, Order, OrderSource, RefundState  # noqa: E402 -- as above
+from orders.models import DeliveryState, Order, OrderSource  # noqa: E402 -- as above
 from orders.totals import totals_of  # noqa: E402 -- as above
 from permissions.matrix import HouseRole  # noqa: E402 -- as above
 from permissions.models import MiniGame, User  # noqa: E402 -- as above
@@ -65,7 +65,7 @@ def cases(game):
         "attention": Attention.values,
         "source": OrderSource.values,
         "env": Environment.values,
-        "refund": RefundState.values,
+        "refund": Refunding.values,
     }
     alone = [(name, value) for name, given in values.items() for value in given]
     return {f"{name}={value}": {"period": "12m", name: value} for name, value in alone}

@@ -11,7 +11,7 @@ from django.http import QueryDict
 from django.test import RequestFactory
 
 from orders import search
-from orders.filters import Attention, Environment
+from orders.filters import Attention, Environment, Refunding
 from orders.forms import OrderSearchForm
 from orders.models import DeliveryState, Order, OrderSource, RefundState
 from orders.totals import totals_of
@@ -29,7 +29,7 @@ OFFERED = {
     "attention": Attention.values,
     "source": [str(source) for source in OrderSource.values],
     "env": Environment.values,
-    "refund": RefundState.values,
+    "refund": Refunding.values,
 }
 EXACT = {"number", "open_id", "item"}
 ALONE = [(name, value) for name, values in OFFERED.items() for value in values]
@@ -50,6 +50,7 @@ SERVED_BY = {
     ("env", "live"): "orders_newest",
     ("source", "1"): "orders_newest",
     ("refund", "none"): "orders_newest",
+    ("refund", "left"): "orders_newest",
 }
 
 

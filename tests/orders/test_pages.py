@@ -224,6 +224,7 @@ KINDS: dict[str, dict[str, Any]] = {
         ({"refund": "none"}, KINDS.keys() - {"processing", "fully"}),
         ({"refund": "processing"}, {"processing"}),
         ({"refund": "fully"}, {"fully"}),
+        ({"refund": "left"}, KINDS.keys() - {"fully"}),
         ({"refund": "fully", "attention": "any"}, set()),
         ({"item": "gem_1", "source": "1", "refund": "none", "env": "live"}, {"item"}),
         ({"colour": "red", "_connector": "OR", "game__id": "1"}, set(KINDS)),
