@@ -1,11 +1,12 @@
 """What is told while something is being stored goes together; one's trouble stays one's own."""
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
-from django.db import OperationalError, transaction
+from django.db import OperationalError, connection, transaction
 
 from orders import intake
 from orders.intake import Outcome, Purchases
@@ -95,6 +96,32 @@ def test_callbacks_at_once_make_one_order_each_however_they_go_together(paying):
 
     assert sorted(each.value for (each,) in outcomes) == ["equal"] * 15 + ["stored"] * 15
     assert Order.objects.count() == Delivery.objects.count() == 15
+
+
+@pytest.mark.postgresql
+@pytest.mark.django_db(transaction=True)
+def test_who_waits_leaves_its_connection_to_the_one_that_stores(paying):
+    # This thread has one of them.
+    rest = connection.settings_dict["OPTIONS"]["pool"]["max_size"] - 1
+    told = [purchase_of(paying, OutTradeNo=f"T{n}") for n in range(rest + 1)]
+    all_taken, is_over = threading.Barrier(rest + 1), threading.Event()
+
+    def lead():
+        all_taken.wait(10)
+        stored = Purchases().store(told[:1], at=AT)
+        is_over.set()
+        return stored
+
+    def wait(one):
+        connection.ensure_connection()
+        all_taken.wait(10)
+        while not (intake._together._is_storing or is_over.is_set()):
+            time.sleep(0.001)
+        return Purchases().store([one], at=AT)
+
+    outcomes = at_once(lead, *(partial(wait, one) for one in told[1:]))
+
+    assert outcomes == [[Outcome.STORED]] * (rest + 1)
 
 
 @pytest.mark.postgresql
