@@ -99,8 +99,9 @@ class Purchases:
         # Within somebody's transaction nothing of others may go: its commit is not ours.
         if connection.in_atomic_block:
             return store(parsed, at=at)
-        # Who waits holds none: the one that stores may need it.
-        connection.close()
+        if connection.vendor == "postgresql":
+            # Who waits holds none of the pool's: the one that stores may need it.
+            connection.close()
         return [_together.store(purchase, at=at) for purchase in parsed]
 
 
