@@ -488,6 +488,7 @@ def test_a_pretty_payload_is_only_indented():
 
 
 def test_a_payload_that_is_no_json_is_shown_as_it_is():
+    assert record.pretty('{"a":1}') == '{\n  "a": 1\n}'
     assert record.pretty("not json") == "not json"
 
 
